@@ -1,0 +1,1 @@
+"""Generators, discriminators and their snapshots. Imports torch_utils only."""

@@ -1,0 +1,1 @@
+"""Foundations: errors, configuration, seeds, pictures, files, logs, processes and ops. Imports nothing else of ours."""

@@ -1,0 +1,34 @@
+"""The one place where errors meet the user: scripts call `run(command)` and nothing else catches."""
+
+import sys
+
+import click
+
+from torch_utils.errors import UserError
+
+USER_ERROR_STATUS = 2
+INTERRUPTED_STATUS = 130
+
+
+def run(command: click.Command) -> None:
+    """Run a click command; print any mendable error as one line on stderr and exit with status 2.
+
+    Everything that is not a `UserError` or a usage error is our own fault and keeps its traceback.
+    """
+    try:
+        status = command.main(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error))
+    except click.exceptions.Exit as request:
+        sys.exit(request.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED_STATUS)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(USER_ERROR_STATUS)

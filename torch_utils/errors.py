@@ -1,0 +1,21 @@
+"""Errors a user can mend: one line that says what, the value and the remedy."""
+
+
+class UserError(Exception):
+    """Something the user can put right. Printed as one line, without traceback, exit status 2."""
+
+
+class ConfigError(UserError):
+    """An option is unknown, has the wrong type, or contradicts another."""
+
+
+class DataError(UserError):
+    """A picture, an archive or a label file is missing, damaged or not of the expected form."""
+
+
+class SnapshotError(UserError):
+    """A snapshot or a checkpoint is missing, damaged or of another kind."""
+
+
+class StorageError(UserError):
+    """A file could not be written: disk full, read-only, no permission."""

@@ -1,0 +1,59 @@
+"""Writing files so that a reader sees the old one or the new one, never half of one."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch_utils.errors import StorageError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def atomic_write(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path in the same folder; when the block ends well, sync it and rename it to `path`.
+
+    Whatever happens inside, no partial file is left and an older `path` stays as it was.
+
+    Raises:
+        StorageError: the disk is full, read-only, or the folder cannot be made.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise storage_error(path, error) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Say in one line why `path` could not be written and what to do about it."""
+    if error.errno in _FULL:
+        return StorageError(f"{path}: no space left on the disk. Free some and run the same command again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError(f"{path}: not writable ({error.strerror}). Choose another folder or change its permissions.")
+    return StorageError(f"{path}: could not be written ({error.strerror or error}). Choose another place.")
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
