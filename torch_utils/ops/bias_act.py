@@ -1,0 +1,184 @@
+"""Bias, activation, gain and clamp in one operator, differentiable any number of times."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation, its first two derivatives at the same point, and StyleGAN2's default gain and slope."""
+
+    value: Callable[[Tensor, float], Tensor]
+    slope: Callable[[Tensor, float], Tensor]
+    curvature: Callable[[Tensor, float], Tensor] | None = None  # None where it is zero almost everywhere
+    gain: float = 1.0
+    alpha: float = 0.0
+
+
+def _swish_slope(x: Tensor, _: float) -> Tensor:
+    s = torch.sigmoid(x)
+    return s * (1 + x * (1 - s))
+
+
+def _swish_curvature(x: Tensor, _: float) -> Tensor:
+    s = torch.sigmoid(x)
+    return s * (1 - s) * (2 + x * (1 - 2 * s))
+
+
+def _sigmoid_curvature(x: Tensor, _: float) -> Tensor:
+    s = torch.sigmoid(x)
+    return s * (1 - s) * (1 - 2 * s)
+
+
+def _tanh_curvature(x: Tensor, _: float) -> Tensor:
+    t = torch.tanh(x)
+    return -2 * t * (1 - t * t)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "linear": Activation(lambda x, a: x, lambda x, a: torch.ones_like(x)),
+    "relu": Activation(lambda x, a: F.relu(x), lambda x, a: (x > 0).to(x.dtype), gain=2**0.5),
+    "lrelu": Activation(
+        lambda x, a: F.leaky_relu(x, a), lambda x, a: torch.where(x > 0, 1.0, a).to(x.dtype), gain=2**0.5, alpha=0.2
+    ),
+    "tanh": Activation(lambda x, a: torch.tanh(x), lambda x, a: 1 - torch.tanh(x) ** 2, _tanh_curvature),
+    "sigmoid": Activation(
+        lambda x, a: torch.sigmoid(x), lambda x, a: torch.sigmoid(x) * torch.sigmoid(-x), _sigmoid_curvature
+    ),
+    "elu": Activation(
+        lambda x, a: F.elu(x),
+        lambda x, a: torch.where(x >= 0, 1.0, x.clamp(max=0).exp()).to(x.dtype),
+        lambda x, a: torch.where(x >= 0, 0.0, x.clamp(max=0).exp()).to(x.dtype),
+    ),
+    "selu": Activation(
+        lambda x, a: F.selu(x),
+        lambda x, a: _SELU_SCALE * torch.where(x >= 0, 1.0, _SELU_ALPHA * x.clamp(max=0).exp()).to(x.dtype),
+        lambda x, a: _SELU_SCALE * torch.where(x >= 0, 0.0, _SELU_ALPHA * x.clamp(max=0).exp()).to(x.dtype),
+    ),
+    "softplus": Activation(
+        lambda x, a: F.softplus(x),
+        lambda x, a: torch.sigmoid(x),
+        lambda x, a: torch.sigmoid(x) * torch.sigmoid(-x),
+    ),
+    "swish": Activation(lambda x, a: x * torch.sigmoid(x), _swish_slope, _swish_curvature, gain=2**0.5),
+}
+
+
+def bias_act(
+    x: Tensor,
+    b: Tensor | None = None,
+    *,
+    dim: int = 1,
+    act: str = "linear",
+    alpha: float | None = None,
+    gain: float | None = None,
+    clamp: float | None = None,
+) -> Tensor:
+    """y = clamp(act(x + b) * gain, ±clamp).
+
+    Args:
+        x: any shape.
+        b: bias along dimension `dim` of x, [x.shape[dim]], same type as x.
+        act: a key of ACTIVATIONS.
+        alpha: slope of lrelu below zero (default 0.2); the other activations ignore it.
+        gain: factor after the activation; default √2 for relu, lrelu and swish, else 1.
+        clamp: bound on |y|, or None.
+    Source: Karras et al. 2020 (StyleGAN2-ADA), conventions in golden/INDEX.md.
+    """
+    activation = ACTIVATIONS[act]
+    alpha = activation.alpha if alpha is None else alpha
+    gain = activation.gain if gain is None else gain
+    return torch.ops.kaokore.bias_act(x, b, dim, act, float(alpha), float(gain), clamp)
+
+
+_OPTIONS = "int dim, str act, float alpha, float gain, float? clamp"
+torch.library.define("kaokore::bias_act", f"(Tensor x, Tensor? b, {_OPTIONS}) -> Tensor")
+torch.library.define("kaokore::bias_act_backward", f"(Tensor dy, Tensor x, Tensor? b, {_OPTIONS}) -> Tensor")
+
+
+def _shaped(b: Tensor, x: Tensor, dim: int) -> Tensor:
+    return b.reshape([-1 if axis == dim % x.ndim else 1 for axis in range(x.ndim)])
+
+
+def _biased(x: Tensor, b: Tensor | None, dim: int) -> Tensor:
+    return x if b is None else x + _shaped(b, x, dim)
+
+
+@torch.library.impl("kaokore::bias_act", "CompositeExplicitAutograd")
+def _plain(x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float | None) -> Tensor:
+    y = ACTIVATIONS[act].value(_biased(x, b, dim), alpha) * gain
+    return y if clamp is None else y.clamp_(-clamp, clamp)
+
+
+@torch.library.impl("kaokore::bias_act_backward", "CompositeExplicitAutograd")
+def _plain_backward(
+    dy: Tensor, x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float | None
+) -> Tensor:
+    biased = _biased(x, b, dim)
+    if act == "lrelu":
+        dx = torch.ops.aten.leaky_relu_backward(dy, biased, alpha, False).mul_(gain)
+    else:
+        dx = ACTIVATIONS[act].slope(biased, alpha).mul_(dy).mul_(gain)
+    return dx if clamp is None else dx.mul_(_inside(biased, act, alpha, gain, clamp))
+
+
+def _inside(biased: Tensor, act: str, alpha: float, gain: float, clamp: float) -> Tensor:
+    """1 where the clamp leaves the value alone, else 0."""
+    return ((ACTIVATIONS[act].value(biased, alpha) * gain).abs() < clamp).to(biased.dtype)
+
+
+@torch.library.register_fake("kaokore::bias_act")
+def _fake(x, b, dim, act, alpha, gain, clamp):
+    return torch.empty_like(x)
+
+
+@torch.library.register_fake("kaokore::bias_act_backward")
+def _fake_backward(dy, x, b, dim, act, alpha, gain, clamp):
+    return torch.empty_like(x)
+
+
+def _sum_to_bias(dx: Tensor, dim: int) -> Tensor:
+    return dx.sum([axis for axis in range(dx.ndim) if axis != dim % dx.ndim])
+
+
+def _save_forward(ctx, inputs, output):
+    x, b, *ctx.options = inputs
+    ctx.save_for_backward(x, b)
+
+
+def _backward(ctx, dy):
+    x, b = ctx.saved_tensors
+    dx = torch.ops.kaokore.bias_act_backward(dy, x, b, *ctx.options)
+    db = _sum_to_bias(dx, ctx.options[0]) if ctx.needs_input_grad[1] else None
+    return dx, db, None, None, None, None, None
+
+
+def _save_backward(ctx, inputs, output):
+    dy, x, b, *ctx.options = inputs
+    ctx.save_for_backward(dy, x, b)
+
+
+def _double_backward(ctx, g):
+    dy, x, b = ctx.saved_tensors
+    dim, act, alpha, gain, clamp = ctx.options
+    d_dy = torch.ops.kaokore.bias_act_backward(g, x, b, *ctx.options) if ctx.needs_input_grad[0] else None
+    curvature = ACTIVATIONS[act].curvature
+    if curvature is None or not any(ctx.needs_input_grad[1:3]):
+        return d_dy, None, None, None, None, None, None, None
+    biased = _biased(x, b, dim)
+    d_x = g * dy * curvature(biased, alpha) * gain
+    if clamp is not None:
+        d_x = d_x * _inside(biased, act, alpha, gain, clamp)
+    d_b = _sum_to_bias(d_x, dim) if ctx.needs_input_grad[2] else None
+    return d_dy, d_x, d_b, None, None, None, None, None
+
+
+torch.library.register_autograd("kaokore::bias_act", _backward, setup_context=_save_forward)
+torch.library.register_autograd("kaokore::bias_act_backward", _double_backward, setup_context=_save_backward)

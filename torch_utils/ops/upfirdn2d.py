@@ -1,0 +1,230 @@
+"""Upsample, pad, FIR-filter and downsample pictures in one operator; its derivative is the same operator."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_SEPARABLE_FROM = 8  # taps: shorter 1D filters are expanded to 2D, which one small convolution does faster
+
+
+def setup_filter(
+    taps: Sequence[float] | np.ndarray | Tensor | float | None,
+    *,
+    normalize: bool = True,
+    flip: bool = False,
+    gain: float = 1.0,
+    separable: bool | None = None,
+) -> Tensor:
+    """Make a filter for `upfirdn2d`.
+
+    Args:
+        taps: 1D or 2D taps, one number, or None for the identity.
+        normalize: divide by the sum, so that flat areas keep their value.
+        flip: reverse every axis.
+        gain: factor for the filter as a whole (each axis of a separable one gets its square root).
+        separable: keep 1D taps 1D, to be applied along both axes; default: from 8 taps on.
+    Returns:
+        float32, [taps] if separable, else [height, width].
+    """
+    f = torch.as_tensor(1.0 if taps is None else taps, dtype=torch.float32)
+    if f.ndim == 0:
+        f = f[None]
+    if separable is None:
+        separable = f.ndim == 1 and f.numel() >= _SEPARABLE_FROM
+    if f.ndim == 1 and not separable:
+        f = torch.outer(f, f)
+    if normalize:
+        f = f / f.sum()
+    if flip:
+        f = f.flip(list(range(f.ndim)))
+    return f * gain ** (f.ndim / 2)
+
+
+def upfirdn2d(
+    x: Tensor,
+    f: Tensor | None,
+    *,
+    up: int | Sequence[int] = 1,
+    down: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    flip: bool = False,
+    gain: float = 1.0,
+) -> Tensor:
+    """Insert zeros, pad or crop, convolve, and keep every `down`-th pixel.
+
+    Args:
+        x: [N, C, H, W].
+        f: filter of `setup_filter`, None for the identity; not differentiated.
+        up, down: factor, or (x, y).
+        padding: pixels of the upsampled picture: one number, (x, y) or (left, right, top, bottom); negative crops.
+        flip: False convolves, True correlates.
+        gain: factor for the result.
+    Returns:
+        [N, C, (H·up + top + bottom - taps) // down + 1, …]
+    Source: Karras et al. 2019 and 2020; conventions in golden/INDEX.md.
+    """
+    f = torch.ones(1, 1, device=x.device) if f is None else f
+    return torch.ops.kaokore.upfirdn2d(x, f, _pair(up), _pair(down), four_sides(padding), flip, float(gain))
+
+
+def upsample2d(
+    x: Tensor,
+    f: Tensor,
+    *,
+    up: int | Sequence[int] = 2,
+    padding: int | Sequence[int] = 0,
+    flip: bool = False,
+    gain: float = 1.0,
+) -> Tensor:
+    """Enlarge `up` times; the filter is centred and the picture keeps its brightness."""
+    up_x, up_y = _pair(up)
+    padding = add_sides(padding, upsampling_padding(f, up))
+    return upfirdn2d(x, f, up=up, padding=padding, flip=flip, gain=gain * up_x * up_y)
+
+
+def downsample2d(
+    x: Tensor,
+    f: Tensor,
+    *,
+    down: int | Sequence[int] = 2,
+    padding: int | Sequence[int] = 0,
+    flip: bool = False,
+    gain: float = 1.0,
+) -> Tensor:
+    """Shrink `down` times; the filter is centred."""
+    return upfirdn2d(x, f, down=down, padding=add_sides(padding, downsampling_padding(f, down)), flip=flip, gain=gain)
+
+
+def filter2d(
+    x: Tensor, f: Tensor, *, padding: int | Sequence[int] = 0, flip: bool = False, gain: float = 1.0
+) -> Tensor:
+    """Filter at the same size."""
+    width, height = filter_size(f)
+    centred = [width // 2, (width - 1) // 2, height // 2, (height - 1) // 2]
+    return upfirdn2d(x, f, padding=add_sides(padding, centred), flip=flip, gain=gain)
+
+
+def filter_size(f: Tensor) -> tuple[int, int]:
+    """(width, height) of a 1D (separable) or 2D filter."""
+    return int(f.shape[-1]), int(f.shape[0])
+
+
+def four_sides(padding: int | Sequence[int]) -> list[int]:
+    """One number, (x, y) or all four → [left, right, top, bottom]."""
+    if isinstance(padding, int):
+        return [padding] * 4
+    sides = [int(side) for side in padding]
+    return [sides[0], sides[0], sides[1], sides[1]] if len(sides) == 2 else sides
+
+
+def add_sides(one: int | Sequence[int], other: int | Sequence[int]) -> list[int]:
+    """Add two paddings side by side."""
+    return [a + b for a, b in zip(four_sides(one), four_sides(other), strict=True)]
+
+
+def upsampling_padding(f: Tensor, up: int | Sequence[int]) -> list[int]:
+    """Padding that centres a filter when upsampling."""
+    (up_x, up_y), (width, height) = _pair(up), filter_size(f)
+    return [(width + up_x - 1) // 2, (width - up_x) // 2, (height + up_y - 1) // 2, (height - up_y) // 2]
+
+
+def downsampling_padding(f: Tensor, down: int | Sequence[int]) -> list[int]:
+    """Padding that centres a filter when downsampling."""
+    (down_x, down_y), (width, height) = _pair(down), filter_size(f)
+    return [(width - down_x + 1) // 2, (width - down_x) // 2, (height - down_y + 1) // 2, (height - down_y) // 2]
+
+
+def _pair(factor: int | Sequence[int]) -> list[int]:
+    return [factor, factor] if isinstance(factor, int) else [int(part) for part in factor]
+
+
+torch.library.define(
+    "kaokore::upfirdn2d",
+    "(Tensor x, Tensor f, int[] up, int[] down, int[] padding, bool flip, float gain) -> Tensor",
+)
+
+
+def _output_size(x: Tensor, f: Tensor, up, down, padding) -> tuple[int, int]:
+    """(height, width) of the result."""
+    width, height = filter_size(f)
+    out_w = (x.shape[3] * up[0] + padding[0] + padding[1] - width) // down[0] + 1
+    out_h = (x.shape[2] * up[1] + padding[2] + padding[3] - height) // down[1] + 1
+    return out_h, out_w
+
+
+@torch.library.impl("kaokore::upfirdn2d", "CompositeExplicitAutograd")
+def _plain(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> Tensor:
+    f = f.to(x.dtype)
+    if f.ndim == 1:
+        # Gain is spread over the two passes, so that half precision does not overflow between them.
+        f = f * gain**0.5
+        x = _one_filter(x, f[None, :], [up[0], 1], [down[0], 1], [*padding[:2], 0, 0], flip)
+        return _one_filter(x, f[:, None], [1, up[1]], [1, down[1]], [0, 0, *padding[2:]], flip)
+    return _one_filter(x, f * gain, up, down, padding, flip)
+
+
+def _one_filter(x: Tensor, f: Tensor, up, down, padding, flip: bool) -> Tensor:
+    """Filter with one 2D kernel, by the cheapest convolution that does it."""
+    if up != [1, 1] and down == [1, 1]:
+        return _by_transposed_convolution(x, f.flip([0, 1]) if flip else f, up, padding)
+    if up != [1, 1]:
+        x = _insert_zeros(x, up)
+    left, right, top, bottom = padding
+    inner = [max(0, min(left, right)), max(0, min(top, bottom))]  # what the convolution itself can pad
+    outer = [left - inner[0], right - inner[0], top - inner[1], bottom - inner[1]]
+    if any(outer):
+        x = F.pad(x, outer)
+    channels = x.shape[1]
+    kernel = (f if flip else f.flip([0, 1])).expand(channels, 1, *f.shape)
+    return F.conv2d(x, kernel, stride=(down[1], down[0]), padding=(inner[1], inner[0]), groups=channels)
+
+
+def _by_transposed_convolution(x: Tensor, f: Tensor, up, padding) -> Tensor:
+    """Upsampling without the inserted zeros: the transposed convolution gives the full result, padding crops it."""
+    (taps_y, taps_x), channels = f.shape, x.shape[1]
+    height = x.shape[2] * up[1] + padding[2] + padding[3] - taps_y + 1
+    width = x.shape[3] * up[0] + padding[0] + padding[1] - taps_x + 1
+    crop_left, crop_top = taps_x - 1 - padding[0], taps_y - 1 - padding[2]
+    inner_x, inner_y = max(0, crop_left), max(0, crop_top)
+    kernel = f.expand(channels, 1, *f.shape)
+    full = F.conv_transpose2d(x, kernel, stride=(up[1], up[0]), padding=0, groups=channels)
+    full = full[:, :, inner_y:, inner_x:]
+    left, top = max(0, -crop_left), max(0, -crop_top)
+    sides = [left, width - left - full.shape[3], top, height - top - full.shape[2]]
+    return F.pad(full, sides) if any(sides) else full.contiguous()
+
+
+def _insert_zeros(x: Tensor, up) -> Tensor:
+    spread = x.new_zeros(x.shape[0], x.shape[1], x.shape[2] * up[1], x.shape[3] * up[0])
+    spread[:, :, :: up[1], :: up[0]] = x
+    return spread
+
+
+@torch.library.register_fake("kaokore::upfirdn2d")
+def _fake(x, f, up, down, padding, flip, gain):
+    return x.new_empty(x.shape[0], x.shape[1], *_output_size(x, f, up, down, padding))
+
+
+def _save(ctx, inputs, output):
+    x, f, ctx.up, ctx.down, ctx.padding, ctx.flip, ctx.gain = inputs
+    ctx.save_for_backward(f)
+    ctx.in_size, ctx.out_size = x.shape[2:], output.shape[2:]
+
+
+def _backward(ctx, dy):
+    (f,) = ctx.saved_tensors
+    taps = filter_size(f)
+    sides = []
+    for axis in (0, 1):  # x, then y
+        before = taps[axis] - ctx.padding[2 * axis] - 1
+        size_in, size_out = ctx.in_size[1 - axis], ctx.out_size[1 - axis]
+        after = size_in * ctx.up[axis] - size_out * ctx.down[axis] + ctx.padding[2 * axis] - ctx.up[axis] + 1
+        sides += [before, after]
+    dx = torch.ops.kaokore.upfirdn2d(dy, f, ctx.down, ctx.up, sides, not ctx.flip, ctx.gain)
+    return dx, None, None, None, None, None, None
+
+
+torch.library.register_autograd("kaokore::upfirdn2d", _backward, setup_context=_save)
