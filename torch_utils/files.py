@@ -26,7 +26,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _sync(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -41,7 +41,7 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     if error.errno in _FULL:
         return StorageError(f"{path}: no space left on the disk. Free some and run the same command again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StorageError(f"{path}: not writable ({error.strerror}). Choose another folder or change its permissions.")
+        return StorageError(f"{path}: not writable ({error.strerror}). Choose another folder.")
     return StorageError(f"{path}: could not be written ({error.strerror or error}). Choose another place.")
 
 
