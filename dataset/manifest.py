@@ -1,0 +1,145 @@
+"""dataset.json: the field's key `labels`, and ours: label sets with names and gaps, splits, licence, digest."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from torch_utils.errors import DataError
+from torch_utils.labels import UNLABELLED, LabelSet
+
+NAME = "dataset.json"
+MAX_CLASSES = 100_000
+FOREIGN_SET = "label"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What is known about the pictures of an archive, in the order of their names."""
+
+    label_sets: tuple[LabelSet, ...] = ()
+    labels: torch.Tensor  # int64 [N, len(label_sets)], UNLABELLED in the gaps
+    splits: tuple[str | None, ...]
+    source: str = ""
+    licence: str = ""
+    attribution: str = ""
+    digest: str = ""  # as stored; "" where the file holds none
+    pixel_digest: str = ""
+
+
+def empty_manifest(count: int) -> Manifest:
+    """The manifest of `count` pictures nothing is known about."""
+    return Manifest(labels=torch.empty(count, 0, dtype=torch.int64), splits=(None,) * count)
+
+
+def parse_manifest(text: bytes, names: Sequence[str], where: str) -> Manifest:
+    """Read the text of a dataset.json.
+
+    Args:
+        names: the archive's picture names, in its order.
+        where: begins every error, for example "faces.zip: dataset.json".
+    Raises:
+        DataError: not JSON, not of the expected form, labels for absent pictures, vectors that are not one-hot.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not JSON ({error}). Make the archive again with dataset_tool.py pack.") from error
+    if not isinstance(document, dict):
+        raise DataError(
+            f"{where}: holds a {type(document).__name__}, not an object. Make it again with dataset_tool.py."
+        )
+    sets = _own_sets(document, names, where) or _foreign_set(document, names, where)
+    columns = [torch.tensor(column, dtype=torch.int64) for _, column in sets]
+    return Manifest(
+        label_sets=tuple(label_set for label_set, _ in sets),
+        labels=torch.stack(columns, 1) if columns else torch.empty(len(names), 0, dtype=torch.int64),
+        splits=_splits(document, names, where),
+        **{key: _text(document, key, where) for key in ("source", "licence", "attribution", "digest", "pixel_digest")},
+    )
+
+
+def _own_sets(document: dict[str, Any], names: Sequence[str], where: str) -> list[tuple[LabelSet, list[int]]]:
+    described = document.get("label_sets") or {}
+    if not isinstance(described, dict):
+        raise DataError(f"{where}: label_sets is not an object of sets. Make it again with dataset_tool.py pack.")
+    sets = []
+    for name, entry in described.items():
+        place = f"{where}: label_sets.{name}"
+        classes = entry.get("classes") if isinstance(entry, dict) else None
+        given = entry.get("labels") if isinstance(entry, dict) else None
+        if not isinstance(classes, list) or not all(isinstance(item, str) for item in classes) or not classes:
+            raise DataError(f"{place}: classes is not a list of names. Make it again with dataset_tool.py pack.")
+        if len(set(classes)) != len(classes):
+            raise DataError(f"{place}: a class name appears twice. Give each class its own name.")
+        by_name = _by_name(given, names, place)
+        column = [_class_index(by_name.get(name), len(classes), f"{place}: {name}") for name in names]
+        sets.append((LabelSet(name=name, classes=tuple(classes)), column))
+    return sets
+
+
+def _foreign_set(document: dict[str, Any], names: Sequence[str], where: str) -> list[tuple[LabelSet, list[int]]]:
+    if not document.get("labels"):
+        return []
+    by_name = _by_name(document["labels"], names, f"{where}: labels")
+    widths = {len(value) for value in by_name.values() if isinstance(value, list)}
+    if len(widths) > 1:
+        raise DataError(f"{where}: labels are vectors of different lengths {sorted(widths)}. Use class numbers.")
+    given = {name: _one_hot_index(value, f"{where}: {name}") for name, value in by_name.items()}
+    column = [_class_index(given.get(name), MAX_CLASSES, f"{where}: {name}") for name in names]
+    count = max([max(column, default=0) + 1, *widths])
+    return [(LabelSet(name=FOREIGN_SET, classes=tuple(str(index) for index in range(count))), column)]
+
+
+def _by_name(given: object, names: Sequence[str], where: str) -> dict[str, Any]:
+    """Labels as {picture name: value}, from an object, a list of pairs, or a list with one value for each picture."""
+    if isinstance(given, dict):
+        pairs = dict(given)
+    elif isinstance(given, list) and all(isinstance(p, list) and len(p) == 2 and isinstance(p[0], str) for p in given):
+        pairs = {name.replace("\\", "/"): value for name, value in given}
+    elif isinstance(given, list) and len(given) == len(names) and not any(isinstance(p, list) for p in given):
+        pairs = dict(zip(names, given, strict=True))
+    else:
+        raise DataError(f"{where}: not one label for each of the {len(names)} pictures. Pack the pictures again.")
+    absent = pairs.keys() - set(names)
+    if absent:
+        raise DataError(
+            f"{where}: names {len(absent)} pictures that are not there (first: {min(absent)}). Pack the pictures again."
+        )
+    return pairs
+
+
+def _one_hot_index(value: object, where: str) -> object:
+    if not isinstance(value, list):
+        return value
+    ones = [index for index, item in enumerate(value) if item == 1]
+    if len(ones) != 1 or any(item not in (0, 1) for item in value):
+        raise DataError(f"{where}: its label is a vector that is not one-hot. Give each picture one class number.")
+    return ones[0]
+
+
+def _class_index(value: object, count: int, where: str) -> int:
+    if value is None:
+        return UNLABELLED
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < count:
+        raise DataError(f"{where}: label {value!r} is not a class number from 0 to {count - 1}. Correct dataset.json.")
+    return value
+
+
+def _splits(document: dict[str, Any], names: Sequence[str], where: str) -> tuple[str | None, ...]:
+    if not document.get("splits"):
+        return (None,) * len(names)
+    by_name = _by_name(document["splits"], names, f"{where}: splits")
+    for name, split in by_name.items():
+        if split is not None and (not isinstance(split, str) or not split or split == "all"):
+            raise DataError(f"{where}: {name}: split {split!r} is not a name. Correct dataset.json.")
+    return tuple(by_name.get(name) for name in names)
+
+
+def _text(document: Mapping[str, Any], key: str, where: str) -> str:
+    value = document.get(key) or ""
+    if not isinstance(value, str):
+        raise DataError(f"{where}: {key} is not a text. Make it again with dataset_tool.py pack.")
+    return value
