@@ -4,13 +4,13 @@ import hashlib
 import json
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from dataset import manifest as manifests
 from dataset.decode import PictureError, decode, open_header
@@ -24,10 +24,18 @@ DECODING_THREADS = 4
 
 
 class Archive:
-    """A zip of pictures of one size, opened for reading; make it with `Archive.open`."""
+    """A zip of square pictures of one size, opened for reading; made by `Archive.open`.
 
-    def __init__(self, path: Path, names: Sequence[str], manifest: Manifest, *, resolution: int, channels: int):
-        self.path, self.resolution, self.channels = path, resolution, channels
+    Attributes:
+        names: entry names, sorted; every index is a place in it.
+        channels: 1 (grey) or 3 (RGB).
+        digest: of the content as it was when opened, see `content_digest`; an archive changed by hand gets another one.
+    """
+
+    def __init__(
+        self, path: Path, names: Sequence[str], manifest: Manifest, *, resolution: int, channels: int, digest: str
+    ):
+        self.path, self.resolution, self.channels, self.digest = path, resolution, channels, digest
         self.names: tuple[str, ...] = tuple(names)
         self.manifest = manifest
         self._zip: zipfile.ZipFile | None = None
@@ -35,7 +43,7 @@ class Archive:
 
     @classmethod
     def open(cls, path: Path | str) -> "Archive":
-        """Check the zip, its dataset.json and every picture's header (not the pixels), pictures in order of their names.
+        """Check the zip, its dataset.json and every picture's header (not the pixels); pictures come in name order.
 
         Raises:
             DataError: missing, not a zip, a zip bomb, no pictures, mixed or oblong sizes, labels of the wrong form.
@@ -47,7 +55,8 @@ class Archive:
                 raise DataError(f"{path}: holds no pictures. Make it with dataset_tool.py pack or demo.")
             manifest = _read_manifest(archive, names, path)
             resolution, channels = _check_headers(archive, names, path)
-        return cls(path, names, manifest, resolution=resolution, channels=channels)
+            digest = content_digest(archive, names, manifest)
+        return cls(path, names, manifest, resolution=resolution, channels=channels, digest=digest)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -86,15 +95,6 @@ class Archive:
     def attribution(self) -> str:
         """Whom to name when pictures or what was made of them are shown; "" where unknown."""
         return self.manifest.attribution
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content: names, sizes and CRC-32 of the stored pictures, labels, splits; not of the zip file.
-
-        It is computed from the zip's directory at every call, so an archive changed by hand never keeps its old digest.
-        """
-        with open_zip(self.path) as archive:
-            return content_digest(archive, self.names, self.manifest)
 
     def indices(self, split: str | None) -> np.ndarray:
         """Indices of a split, int64; None or "all" gives every picture.
@@ -177,11 +177,10 @@ def _read_manifest(archive: zipfile.ZipFile, names: Sequence[str], path: Path) -
 
 def _check_headers(archive: zipfile.ZipFile, names: Sequence[str], path: Path) -> tuple[int, int]:
     """The resolution and channels all pictures share, those of the majority being the expected ones."""
-    headers = [_header(archive, name, path) for name in names]
-    shapes = [(picture.size, picture.mode) for picture in headers]
-    (size, mode) = max(set(shapes), key=lambda shape: (shapes.count(shape), shape))
+    shapes = [_shape(archive, name, path) for name in names]
+    size, mode = Counter(shapes).most_common(1)[0][0]
     remedy = f"Make it again with dataset_tool.py pack --resolution {min(size)}."
-    for what, kind in (("{0}×{1}".format(*size), 0), (f"{mode} pictures", 1)):
+    for what, kind in (("{}×{}".format(*size), 0), (f"{mode} pictures", 1)):
         others = [index for index, shape in enumerate(shapes) if shape[kind] != (size, mode)[kind]]
         if others:
             first, (odd_size, odd_mode) = names[others[0]], shapes[others[0]]
@@ -196,10 +195,11 @@ def _check_headers(archive: zipfile.ZipFile, names: Sequence[str], path: Path) -
     return size[0], CHANNELS[mode]
 
 
-def _header(archive: zipfile.ZipFile, name: str, path: Path) -> Image.Image:
+def _shape(archive: zipfile.ZipFile, name: str, path: Path) -> tuple[tuple[int, int], str]:
     try:
         with archive.open(name) as stream:
-            return open_header(stream)  # pyright: ignore[reportArgumentType]
+            picture = open_header(stream)
+            return picture.size, picture.mode
     except PictureError as error:
         raise DataError(f"{path}: {name}: {error}. Make the archive again with dataset_tool.py pack.") from error
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:

@@ -88,5 +88,5 @@ def picture_names(names: Iterable[str]) -> list[str]:
 def is_picture_name(name: str) -> bool:
     """Whether a name (slashes between folders) ends like a picture and no part of it is hidden."""
     path = PurePosixPath(name)
-    hidden = any(part.startswith(".") and part not in (".", "..") or part == "__MACOSX" for part in path.parts)
+    hidden = any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in path.parts)
     return not name.endswith("/") and not hidden and path.suffix.lower() in SUFFIXES
