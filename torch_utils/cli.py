@@ -15,6 +15,7 @@ def run(command: click.Command) -> None:
 
     Everything that is not a `UserError` or a usage error is our own fault and keeps its traceback.
     """
+    status = 0
     try:
         status = command.main(standalone_mode=False)
     except UserError as error:

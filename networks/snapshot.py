@@ -1,0 +1,174 @@
+"""Snapshots: one .safetensors file with weights, configs and provenance, checked by digest, running no code."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from networks.interface import Generator, ImageSpec
+from networks.stylegan2_generator import StyleGAN2GeneratorConfig
+from torch_utils.config import from_json, to_json
+from torch_utils.errors import ConfigError, SnapshotError
+from torch_utils.files import atomic_write
+
+FORMAT = "kaokore-stylegan snapshot 1"
+EMA = "ema."
+_DOCUMENT_KEY, _DIGEST_KEY = "kaokore_stylegan", "sha256"
+
+# A new generator is a line here; a kind never changes its meaning once released.
+GENERATORS = {"stylegan2": StyleGAN2GeneratorConfig}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotInfo:
+    """What a snapshot says of itself."""
+
+    image_spec: ImageSpec
+    generator: Any  # the generator's config
+    images_seen: int = 0
+    label_counts: tuple[tuple[tuple[int, ...], int], ...] = ()  # (class index per set, pictures), of the training data
+    data: dict[str, Any] = field(default_factory=dict)  # name, digest, split, licence, attribution, source
+    config: dict[str, Any] = field(default_factory=dict)  # the training's options, as plain JSON
+    metrics: dict[str, float] = field(default_factory=dict)
+    project_version: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedGenerator:
+    """A generator ready to sample, and where it comes from."""
+
+    network: Generator
+    info: SnapshotInfo
+    path: Path
+
+
+def save_snapshot(path: Path | str, info: SnapshotInfo, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Write a snapshot atomically.
+
+    Args:
+        parts: tensors by part: "ema" always; "generator", "discriminator", "augment" for transfer.
+    """
+    tensors = {
+        f"{part}.{name}": tensor.detach().cpu().contiguous()
+        for part, state in parts.items()
+        for name, tensor in state.items()
+    }
+    document = json.dumps(_document(info), sort_keys=True, ensure_ascii=False)
+    metadata = {_DOCUMENT_KEY: document, _DIGEST_KEY: _digest(document, sorted(tensors.items()))}
+    with atomic_write(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+        except SafetensorError as error:
+            raise OSError(_errno_of(str(error)), str(error)) from error
+
+
+def load_generator(path: Path | str, device: torch.device | str = "cpu") -> LoadedGenerator:
+    """Read the EMA generator of a snapshot, in evaluation mode.
+
+    Raises:
+        SnapshotError: missing, cut short, damaged (the digest differs), or not one of our snapshots.
+    """
+    info, tensors = read_snapshot(path, prefixes=(EMA,))
+    network = info.generator.build(info.image_spec)
+    fill(network, {name.removeprefix(EMA): tensor for name, tensor in tensors.items()}, Path(path))
+    return LoadedGenerator(network=network.eval().requires_grad_(False).to(device), info=info, path=Path(path))
+
+
+def fill(network: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Load every tensor into the network; any that is missing, left over or of another shape is an error."""
+    own = network.state_dict()
+    missing, unknown = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    shapes = [name for name in own.keys() & tensors.keys() if own[name].shape != tensors[name].shape]
+    if missing or unknown or shapes:
+        first = (missing + unknown + shapes)[0]
+        raise SnapshotError(
+            f"{path}: does not hold the network it describes ({len(missing)} tensors missing, {len(unknown)} unknown, "
+            f"{len(shapes)} of another shape; first: {first}). Save it again with this version."
+        )
+    network.load_state_dict(dict(tensors))
+
+
+def read_snapshot(path: Path | str, prefixes: tuple[str, ...]) -> tuple[SnapshotInfo, dict[str, Tensor]]:
+    """Check a snapshot's digest and read the tensors whose names begin with one of `prefixes` ("ema.", …)."""
+    path = Path(path)
+    if not path.is_file():
+        raise SnapshotError(f"{path}: no such file. Give a snapshot-….safetensors of a run folder.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if _DOCUMENT_KEY not in metadata or _DIGEST_KEY not in metadata:
+                raise SnapshotError(f"{path}: a .safetensors file of another program. Give one that train.py saved.")
+            document = metadata[_DOCUMENT_KEY]
+            names = sorted(file.keys())
+            digest = _digest(document, ((name, file.get_tensor(name)) for name in names))
+            wanted = {name: file.get_tensor(name) for name in names if name.startswith(prefixes)}
+    except (SafetensorError, OSError, UnicodeDecodeError, ValueError) as error:
+        raise SnapshotError(
+            f"{path}: not a readable snapshot, it may be cut short or of another format "
+            f"({error}). Use another snapshot."
+        ) from error
+    if digest != metadata[_DIGEST_KEY]:
+        raise SnapshotError(f"{path}: damaged, its SHA-256 is not the one it was saved with. Use another copy.")
+    return _info(path, json.loads(document), digest), wanted
+
+
+def _digest(document: str, tensors: Iterable[tuple[str, Tensor]]) -> str:
+    """SHA-256 over the document and every tensor's name, type, shape and bytes, in order of names."""
+    sha = hashlib.sha256(document.encode())
+    for name, tensor in tensors:
+        sha.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    return sha.hexdigest()
+
+
+def _document(info: SnapshotInfo) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "image_spec": to_json(info.image_spec),
+        "generator": to_json(info.generator),
+        "images_seen": info.images_seen,
+        "label_counts": to_json(info.label_counts),
+        "data": info.data,
+        "config": info.config,
+        "metrics": info.metrics,
+        "project_version": info.project_version,
+    }
+
+
+def _info(path: Path, document: dict[str, Any], digest: str) -> SnapshotInfo:
+    if document.get("format") != FORMAT:
+        raise SnapshotError(f"{path}: format '{document.get('format')}' is not '{FORMAT}'. Use a matching version.")
+    kind = document["generator"].get("kind")
+    if kind not in GENERATORS:
+        raise SnapshotError(f"{path}: holds a '{kind}' generator; this version knows {', '.join(GENERATORS)}.")
+    try:
+        return SnapshotInfo(
+            image_spec=from_json(ImageSpec, document["image_spec"], "image_spec"),
+            generator=from_json(GENERATORS[kind], document["generator"], "generator"),
+            images_seen=document["images_seen"],
+            label_counts=tuple((tuple(indices), count) for indices, count in document["label_counts"]),
+            data=document["data"],
+            config=document["config"],
+            metrics=document["metrics"],
+            project_version=document["project_version"],
+            digest=digest,
+        )
+    except (ConfigError, KeyError) as error:
+        raise SnapshotError(
+            f"{path}: its header is not understood ({error}). Use the version that saved it."
+        ) from error
+
+
+def _errno_of(message: str) -> int:
+    """safetensors reports the operating system's error as text only."""
+    import errno
+
+    return errno.ENOSPC if "No space" in message or "os error 28" in message else errno.EIO

@@ -1,0 +1,177 @@
+"""One typed tree of options: frozen dataclasses ↔ JSON, `--set path=value`, and errors that name the path."""
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from torch_utils.errors import ConfigError
+
+T = TypeVar("T")
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def to_json(config: Any) -> Any:
+    """A dataclass tree as plain JSON values; choices keep their `kind`."""
+    if dataclasses.is_dataclass(config):
+        return {field.name: to_json(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    if isinstance(config, tuple | list):
+        return [to_json(item) for item in config]
+    return config
+
+
+def from_json(cls: type[T], data: Any, path: str = "") -> T:
+    """Build a dataclass tree from JSON values.
+
+    Raises:
+        ConfigError: an unknown option (with its nearest neighbour), a missing one, or a value of the wrong type.
+    """
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{path or 'config'}: {json.dumps(data)} is not a group of options. Use an object.")
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for name in data:
+        if name not in fields:
+            raise _unknown(_join(path, name), name, fields)
+    values = {}
+    for name, field in fields.items():
+        if name in data:
+            values[name] = _convert(hints[name], data[name], _join(path, name))
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"{_join(path, name)}: missing. Give it a value.")
+    return cls(**values)
+
+
+def with_option(config: T, path: str, value: Any) -> T:
+    """A copy of the tree in which the option at `path` (names joined by dots) has another value.
+
+    Text is read as the option's type ("0.5", "true", "none", "gender,status"). Setting the `kind` of a choice
+    takes that choice with its defaults.
+
+    Raises:
+        ConfigError: no such option, or a value that does not fit.
+    """
+    return _with(config, path.split("."), value, path)
+
+
+def with_settings(config: T, settings: Sequence[str]) -> T:
+    """Apply `path=value` texts in order; see `with_option`."""
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {setting}: not of the form path=value, for example losses.r1.gamma=1.")
+        config = with_option(config, path.strip(), value.strip())
+    return config
+
+
+def flatten(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, value) of every option in the tree."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from flatten(value, _join(path, field.name))
+        else:
+            yield _join(path, field.name), value
+
+
+def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
+    """Options whose values differ between two trees: path → (old, new); None where a tree lacks the option."""
+    before, after = dict(flatten(old)), dict(flatten(new))
+    paths = [*before, *(path for path in after if path not in before)]
+    pairs = {path: (before.get(path), after.get(path)) for path in paths}
+    return {path: pair for path, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _with(config: Any, parts: list[str], value: Any, path: str) -> Any:
+    head, rest = parts[0], parts[1:]
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    done = path.split(".")[: len(path.split(".")) - len(rest)]
+    if head not in fields:
+        raise _unknown(".".join(done), head, fields)
+    hint = typing.get_type_hints(type(config))[head]
+    current = getattr(config, head)
+    if not rest:
+        return dataclasses.replace(config, **{head: _convert(hint, _read(value, hint), path)})
+    if rest == ["kind"] and _choices(hint):
+        return dataclasses.replace(config, **{head: _convert(hint, {"kind": value}, ".".join(done))})
+    if not dataclasses.is_dataclass(current):
+        raise ConfigError(f"{path}: no such option. {'.'.join(done)} is a value, not a group.")
+    return dataclasses.replace(config, **{head: _with(current, rest, value, path)})
+
+
+def _read(value: Any, hint: Any) -> Any:
+    """Text from the command line → JSON value; anything else stays."""
+    if not isinstance(value, str):
+        return value
+    options = _members(hint)
+    if value.lower() in ("none", "null", "off") and type(None) in options:
+        return None
+    if any(typing.get_origin(option) is tuple for option in options) and not value.startswith("["):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    if str in options or any(typing.get_origin(option) is Literal for option in options):
+        return value
+    try:
+        return json.loads(value.lower() if value in ("True", "False") else value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+
+
+def _choices(hint: Any) -> dict[str, type]:
+    """kind → dataclass, for a union of tagged dataclasses (or a single one)."""
+    found = {}
+    for member in _members(hint):
+        if dataclasses.is_dataclass(member) and "kind" in (names := typing.get_type_hints(member)):
+            found[typing.get_args(names["kind"])[0]] = member
+    return found
+
+
+def _convert(hint: Any, value: Any, path: str) -> Any:
+    members = _members(hint)
+    if value is None and type(None) in members:
+        return None
+    groups = [member for member in members if dataclasses.is_dataclass(member)]
+    if groups:
+        choices = _choices(hint)
+        if not choices:
+            return from_json(groups[0], value, path)  # type: ignore[arg-type]
+        kind = value.get("kind") if isinstance(value, Mapping) else value
+        if kind not in choices:
+            raise ConfigError(f"{path}.kind: {kind} is not a choice. Use one of {', '.join(choices)}.")
+        return from_json(choices[kind], value, path)
+    plain = [member for member in members if member is not type(None)]
+    return _plain(plain[0], value, path)
+
+
+def _plain(hint: Any, value: Any, path: str) -> Any:
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        allowed = typing.get_args(hint)
+        if value not in allowed:
+            raise ConfigError(f"{path}: {value} is not a choice. Use one of {', '.join(map(str, allowed))}.")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{path}: {json.dumps(value)} is not a list. Use values separated by commas.")
+        return tuple(_convert(typing.get_args(hint)[0], item, path) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint in (int, float) and isinstance(value, bool)):
+        raise ConfigError(f"{path}: {value} is not {_WORDS.get(hint, hint)}. Use {_WORDS.get(hint, hint)}.")
+    return value
+
+
+def _unknown(path: str, name: str, there: Mapping[str, Any]) -> ConfigError:
+    near = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(there)}."
+    return ConfigError(f"{path}: no such option. {hint}")
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,30 @@
+"""Lines for a person to read: on the screen and in the run's log.txt, from the main process only."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from torch_utils import distributed
+
+
+class Log:
+    """Writes lines to stdout and, with a time stamp, to a file. A log that cannot be written never stops a run."""
+
+    def __init__(self, path: Path | None = None):
+        self.path = path
+        self._lost = False
+
+    def __call__(self, line: str) -> None:
+        """Print and append one line."""
+        if not distributed.is_main():
+            return
+        print(line, flush=True)
+        if self.path is None:
+            return
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
+        except OSError as error:
+            if not self._lost:
+                print(f"warning: {self.path}: not written ({error.strerror}); training goes on.", file=sys.stderr)
+            self._lost = True

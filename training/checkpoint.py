@@ -1,0 +1,91 @@
+"""Checkpoints: the whole training state as tensors and numbers, enough to go on exactly where a run stopped."""
+
+import contextlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torch_utils.errors import SnapshotError
+from torch_utils.files import atomic_write
+from training.state import TrainingState
+
+FORMAT = "kaokore-stylegan checkpoint 1"
+_PATTERN = "checkpoint-*.pt"
+_KEEP = 2
+
+
+def save_checkpoint(folder: Path, state: TrainingState) -> Path:
+    """Write checkpoint-<images seen>.pt atomically, then drop all but the newest two."""
+    path = folder / f"checkpoint-{state.images_seen:09d}.pt"
+    with atomic_write(path) as temporary:
+        try:
+            torch.save(_contents(state), temporary)
+        except RuntimeError as error:
+            # torch hides the system's error; the disk's free space tells what it was.
+            raise OSError(28, str(error)) from error
+    for old in sorted(folder.glob(_PATTERN))[:-_KEEP]:
+        with contextlib.suppress(OSError):
+            old.unlink()
+    return path
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint of a run folder that is whole; None if there is none at all.
+
+    Raises:
+        SnapshotError: there are checkpoints, but none can be read.
+    """
+    there = sorted(folder.glob(_PATTERN), reverse=True)
+    for path in there:
+        if is_whole(path):
+            return path
+    if there:
+        raise SnapshotError(f"{there[0]}: damaged, and no older checkpoint is whole. Start again in another --outdir.")
+    return None
+
+
+def is_whole(path: Path) -> bool:
+    """True if the file's own checksums agree (torch.save writes a zip with CRCs but never checks them)."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+def load_checkpoint(path: Path, state: TrainingState) -> None:
+    """Fill the state from a checkpoint, the number of threads too: convolution gradients depend on it."""
+    contents = torch.load(path, map_location=state.players.data.device, weights_only=True)
+    if contents.get("format") != FORMAT:
+        raise SnapshotError(f"{path}: not a checkpoint of this program. Use another --outdir.")
+    state.players.generator.load_state_dict(contents["generator"])
+    state.players.discriminator.load_state_dict(contents["discriminator"])
+    state.ema.load_state_dict(contents["ema"])
+    state.generator_adam.load_state_dict(contents["generator_adam"])
+    state.discriminator_adam.load_state_dict(contents["discriminator_adam"])
+    state.path_mean.copy_(contents["path_mean"])
+    state.players.augment_p = contents["augment_p"]
+    for name in ("images_seen", "batches_done", "steps_skipped", "sign_sum", "sign_count"):
+        setattr(state, name, contents[name])
+    torch.set_num_threads(contents["threads"])
+
+
+def _contents(state: TrainingState) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "generator": state.players.generator.state_dict(),
+        "discriminator": state.players.discriminator.state_dict(),
+        "ema": state.ema.state_dict(),
+        "generator_adam": state.generator_adam.state_dict(),
+        "discriminator_adam": state.discriminator_adam.state_dict(),
+        "path_mean": state.path_mean,
+        "augment_p": state.players.augment_p,
+        "images_seen": state.images_seen,
+        "batches_done": state.batches_done,
+        "steps_skipped": state.steps_skipped,
+        "sign_sum": state.sign_sum,
+        "sign_count": state.sign_count,
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,208 @@
+"""The options of a training run: one typed, frozen tree, saved in the run and inside every snapshot."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from networks.checks import require
+from networks.interface import Precision
+from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
+from networks.stylegan2_generator import StyleGAN2GeneratorConfig
+from training.augment.config import AugmentConfig
+
+GeneratorConfig = StyleGAN2GeneratorConfig  # a union, tagged by kind, when there are more
+DiscriminatorConfig = StyleGAN2DiscriminatorConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which pictures and labels are shown.
+
+    digest: content digest of the archive, filled in when the run starts; a run only goes on with the same content.
+    label_sets: label sets to condition on; empty for an unconditional network.
+    """
+
+    path: str
+    digest: str = ""
+    split: str | None = None
+    mirror: bool = False
+    label_sets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class R1Config:
+    """gamma/2 · |gradient of D at reals|², every so many batches (Mescheder et al. 2018; lazy: Karras et al. 2020)."""
+
+    gamma: float = 1.0
+    every: int = 16
+
+    def __post_init__(self):
+        require(self.gamma >= 0, "losses.r1.gamma", self.gamma, "Use 0 (off) or more.")
+        require(self.every >= 1, "losses.r1.every", self.every, "Use 1 or more.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathLengthConfig:
+    """Path-length regularisation of G (Karras et al. 2020); weight 0 switches it off."""
+
+    weight: float = 2.0
+    every: int = 4
+    decay: float = 0.01
+    batch_shrink: int = 2
+
+    def __post_init__(self):
+        require(self.weight >= 0, "losses.path_length.weight", self.weight, "Use 0 (off) or more.")
+        require(self.every >= 1, "losses.path_length.every", self.every, "Use 1 or more.")
+        require(self.batch_shrink >= 1, "losses.path_length.batch_shrink", self.batch_shrink, "Use 1 or more.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossesConfig:
+    """The terms both networks are trained with; the adversarial one is the non-saturating logistic loss."""
+
+    r1: R1Config = field(default_factory=R1Config)
+    path_length: PathLengthConfig = field(default_factory=PathLengthConfig)
+    style_mixing: float = 0.9  # probability that a picture mixes two styles (Karras et al. 2019)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """Adam for both networks, before the correction for lazy regularisation."""
+
+    generator_lr: float = 0.0025
+    discriminator_lr: float = 0.0025
+    beta1: float = 0.0
+    beta2: float = 0.99
+    epsilon: float = 1e-8
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmaConfig:
+    """Exponential moving average of G: half-life in kimg; `ramp` bounds it by that share of the images seen so far."""
+
+    half_life_kimg: float = 10.0
+    ramp: float | None = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """How long, how much at a time, how often to report and save.
+
+    batch_size counts pictures over all processes; batch_gpu is the slice computed at once, and the unit of randomness.
+    """
+
+    total_kimg: float = 25000.0
+    batch_size: int = 32
+    batch_gpu: int = 32
+    tick_kimg: float = 4.0
+    snapshot_ticks: int = 50
+
+    def __post_init__(self):
+        for name in ("total_kimg", "batch_size", "batch_gpu", "tick_kimg", "snapshot_ticks"):
+            require(getattr(self, name) > 0, f"schedule.{name}", getattr(self, name), "Use a positive number.")
+        require(
+            self.batch_size % self.batch_gpu == 0,
+            "schedule.batch_size",
+            self.batch_size,
+            f"Use a multiple of schedule.batch_gpu ({self.batch_gpu}), or change --batch-gpu.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferConfig:
+    """Start from another run's snapshot; `freeze_discriminator` freezes its first layers (Mo et al. 2020)."""
+
+    snapshot: str | None = None
+    freeze_discriminator: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsConfig:
+    """Scores during training; never at tick 0.
+
+    every: compute them at every so-many-th snapshot.
+    extractor: a torch.export program instead of Inception (see metrics.extractors).
+    """
+
+    names: tuple[str, ...] = ()
+    every: int = 1
+    extractor: str | None = None
+    extractor_sha256: str | None = None
+    inception_weights: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeConfig:
+    """How the machine is used. threads 0: as many as torch takes by itself; recorded, since results depend on it."""
+
+    seed: int = 0
+    gpus: int = 1
+    threads: int = 0
+    workers: int = 2
+    ops: Literal["auto", "reference"] = "auto"
+    snapshot_parts: Literal["all", "ema"] = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The whole tree."""
+
+    preset: str
+    data: DataConfig
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    losses: LossesConfig
+    augment: AugmentConfig
+    optimizer: OptimizerConfig
+    ema: EmaConfig
+    schedule: ScheduleConfig
+    transfer: TransferConfig = field(default_factory=TransferConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+    def __post_init__(self):
+        ranks = max(self.runtime.gpus, 1)
+        slices = self.schedule.batch_size // self.schedule.batch_gpu
+        require(
+            slices % ranks == 0,
+            "schedule.batch_size",
+            self.schedule.batch_size,
+            f"It cannot be shared by {ranks} GPUs in slices of {self.schedule.batch_gpu}. "
+            f"Use a multiple of {ranks * self.schedule.batch_gpu}.",
+        )
+        group = min(self.discriminator.minibatch_group, self.schedule.batch_gpu)
+        require(
+            self.schedule.batch_gpu % group == 0,
+            "schedule.batch_gpu",
+            self.schedule.batch_gpu,
+            f"Use a multiple of discriminator.minibatch_group ({group}).",
+        )
+
+
+# What a flag may change when a run goes on (DESIGN, Configuration): nothing that alters what was learnt so far.
+CHANGEABLE = (
+    "schedule.total_kimg",
+    "schedule.tick_kimg",
+    "schedule.snapshot_ticks",
+    "metrics.",
+    "runtime.workers",
+    "runtime.gpus",
+    "runtime.snapshot_parts",
+    "data.path",
+)
+
+__all__ = [
+    "CHANGEABLE",
+    "AugmentConfig",
+    "DataConfig",
+    "EmaConfig",
+    "LossesConfig",
+    "MetricsConfig",
+    "OptimizerConfig",
+    "PathLengthConfig",
+    "Precision",
+    "R1Config",
+    "RuntimeConfig",
+    "ScheduleConfig",
+    "TrainConfig",
+    "TransferConfig",
+]

@@ -1,0 +1,182 @@
+"""From flags to the tree of options: preset → --config → flags → --set; a run that goes on starts from its own."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from dataset.archive import Archive
+from torch_utils.config import from_json, with_option, with_settings
+from torch_utils.errors import ConfigError
+from training.augment.config import AdaptiveStrength, FixedStrength, NoStrength
+from training.config import DataConfig, TrainConfig
+from training.outputs import saved_config
+from training.presets import resolve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags:
+    """The command line of train.py; None where a flag is not given."""
+
+    data: Path
+    outdir: Path | None = None
+    gpus: int | None = None
+    cfg: str | None = None
+    config_file: Path | None = None
+    batch: int | None = None
+    batch_gpu: int | None = None
+    gamma: float | None = None
+    kimg: float | None = None
+    tick: float | None = None
+    snap: int | None = None
+    mirror: bool | None = None
+    cond: str | None = None
+    split: str | None = None
+    aug: str | None = None
+    target: float | None = None
+    fixed_p: float | None = None
+    augpipe: str | None = None
+    freezed: int | None = None
+    resume: Path | None = None
+    metrics: str | None = None
+    metrics_every: int | None = None
+    extractor: Path | None = None
+    extractor_sha256: str | None = None
+    inception_weights: Path | None = None
+    seed: int | None = None
+    precision: str | None = None
+    workers: int | None = None
+    threads: int | None = None
+    ops: str | None = None
+    snapshot_parts: str | None = None
+    settings: tuple[str, ...] = ()
+
+
+# Each flag and the one option it stands for.
+_PATHS = {
+    "gamma": ("losses.r1.gamma",),
+    "kimg": ("schedule.total_kimg",),
+    "tick": ("schedule.tick_kimg",),
+    "snap": ("schedule.snapshot_ticks",),
+    "mirror": ("data.mirror",),
+    "split": ("data.split",),
+    "augpipe": ("augment.pipe",),
+    "freezed": ("transfer.freeze_discriminator",),
+    "resume": ("transfer.snapshot",),
+    "metrics": ("metrics.names",),
+    "metrics_every": ("metrics.every",),
+    "extractor": ("metrics.extractor",),
+    "extractor_sha256": ("metrics.extractor_sha256",),
+    "inception_weights": ("metrics.inception_weights",),
+    "seed": ("runtime.seed",),
+    "precision": ("generator.precision", "discriminator.precision"),
+    "workers": ("runtime.workers",),
+    "threads": ("runtime.threads",),
+    "ops": ("runtime.ops",),
+    "snapshot_parts": ("runtime.snapshot_parts",),
+}
+
+
+def open_run(flags: Flags) -> tuple[TrainConfig, Path, Archive]:
+    """Open the archive and resolve the options of a new run, or of one that goes on.
+
+    Raises:
+        UserError: before anything is computed or written.
+    """
+    archive = Archive.open(flags.data)
+    folder = flags.outdir or Path("runs") / f"{flags.data.stem}-{flags.cfg or 'auto'}"
+    saved = saved_config(folder)
+    base = saved if saved is not None else _fresh(flags, archive)
+    if saved is not None and flags.cfg is not None and flags.cfg != saved.preset:
+        raise ConfigError(f"--cfg {flags.cfg}: {folder} was trained with {saved.preset}. Use another --outdir.")
+    config = _with_flags(base, flags, archive)
+    config = replace(config, data=replace(config.data, path=str(flags.data)))
+    archive.indices(config.data.split)
+    return config, folder, archive
+
+
+def _fresh(flags: Flags, archive: Archive) -> TrainConfig:
+    gpus = flags.gpus if flags.gpus is not None else int(torch.cuda.is_available())
+    config = resolve(
+        flags.cfg or "auto",
+        data=DataConfig(path=str(flags.data)),
+        resolution=archive.resolution,
+        gpus=gpus,
+        batch=flags.batch,
+        batch_gpu=flags.batch_gpu,
+    )
+    if flags.config_file is None:
+        return config
+    try:
+        return from_json(TrainConfig, json.loads(flags.config_file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"--config {flags.config_file}: {error.strerror}. Give a JSON file of options.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--config {flags.config_file}: not JSON ({error}). Give a run's config.json.") from error
+
+
+def _with_flags(config: TrainConfig, flags: Flags, archive: Archive) -> TrainConfig:
+    if flags.gpus is not None:
+        _check_gpus(flags.gpus)
+        config = with_option(config, "runtime.gpus", flags.gpus)
+    config = _with_batch(config, flags)
+    for flag, paths in _PATHS.items():
+        value = getattr(flags, flag)
+        if value is not None:
+            for path in paths:
+                config = with_option(config, path, str(value) if isinstance(value, Path) else value)
+    if flags.cond is not None:
+        config = replace(config, data=replace(config.data, label_sets=_label_sets(flags.cond, archive)))
+    config = _with_strength(config, flags)
+    return with_settings(config, flags.settings)
+
+
+def _with_batch(config: TrainConfig, flags: Flags) -> TrainConfig:
+    """Both at once, since each alone could be refused against the other's old value."""
+    batch = flags.batch or config.schedule.batch_size
+    ranks = max(config.runtime.gpus, 1)
+    if flags.batch is not None and (batch < 1 or batch % ranks):
+        raise ConfigError(f"--batch {batch}: cannot be shared by {ranks} GPUs. Use a positive multiple of {ranks}.")
+    per_gpu = flags.batch_gpu or (batch // ranks if flags.batch else config.schedule.batch_gpu)
+    return replace(config, schedule=replace(config.schedule, batch_size=batch, batch_gpu=per_gpu))
+
+
+def _check_gpus(gpus: int) -> None:
+    there = torch.cuda.device_count()
+    if gpus > there:
+        raise ConfigError(f"--gpus {gpus}: torch sees {there} CUDA devices here. Use --gpus {there}.")
+    if gpus > 1:
+        raise ConfigError(f"--gpus {gpus}: this version trains on one GPU. Use --gpus 1.")
+
+
+def _label_sets(cond: str, archive: Archive) -> tuple[str, ...]:
+    names = tuple(label_set.name for label_set in archive.label_sets)
+    if not names:
+        raise ConfigError(f"--cond: {archive.path.name} has no labels. Pack it with labels, or leave --cond out.")
+    if cond == "all":
+        return names
+    wanted = tuple(name.strip() for name in cond.split(","))
+    for name in wanted:
+        if name not in names:
+            raise ConfigError(
+                f"--cond {name}: no such label set in {archive.path.name}. There are: {', '.join(names)}."
+            )
+    return wanted
+
+
+def _with_strength(config: TrainConfig, flags: Flags) -> TrainConfig:
+    strength = config.augment.strength
+    if flags.aug == "noaug":
+        strength = NoStrength()
+    elif flags.aug == "fixed" or (flags.aug is None and flags.fixed_p is not None):
+        if flags.fixed_p is None:
+            raise ConfigError("--aug fixed: needs a probability. Give --p, for example --p 0.2.")
+        strength = FixedStrength(p=flags.fixed_p)
+    elif flags.aug == "ada" and not isinstance(strength, AdaptiveStrength):
+        strength = AdaptiveStrength()
+    if flags.target is not None:
+        if not isinstance(strength, AdaptiveStrength):
+            raise ConfigError(f"--target {flags.target}: only adaptive augmentation has a target. Use --aug ada.")
+        strength = replace(strength, target=flags.target)
+    return replace(config, augment=replace(config.augment, strength=strength))

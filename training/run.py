@@ -1,0 +1,187 @@
+"""A training run from beginning to end; reads as the method section."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from dataset.archive import Archive
+from torch_utils.config import differences
+from torch_utils.errors import ConfigError, StorageError
+from torch_utils.log import Log
+from training import outputs
+from training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from training.config import CHANGEABLE, TrainConfig
+from training.data import load_training_data
+from training.evaluation import Evaluation
+from training.report import TickAverages, Writer, progress_line
+from training.state import TrainingState
+from training.step import iterate_due, slices, take_step
+from training.transfer import transfer
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a finished run left things."""
+
+    folder: Path
+    images_seen: int
+    snapshot: Path | None
+    fakes: Path | None
+
+
+def train(config: TrainConfig, folder: Path, archive: Archive, *, stop_at: int | None = None) -> RunResult:
+    """Train until `schedule.total_kimg`, from the newest checkpoint of the folder if there is one.
+
+    Args:
+        stop_at: images after which to stop at the next tick, as if interrupted right after saving (for tests).
+    Raises:
+        UserError: before the first step, for whatever the user can mend.
+    """
+    config = replace(config, data=replace(config.data, digest=archive.digest))
+    check_same_run(folder, config)
+    return Run(config, folder, archive).until(stop_at)
+
+
+def check_same_run(folder: Path, config: TrainConfig) -> None:
+    """Refuse to go on with other options than a folder was trained with, except those that may change.
+
+    Raises:
+        ConfigError: listing every difference.
+    """
+    saved = outputs.saved_config(folder)
+    if saved is None:
+        return
+    wrong = {path: pair for path, pair in differences(saved, config).items() if not path.startswith(CHANGEABLE)}
+    if wrong:
+        listed = "; ".join(f"{path} was {old}, now {new}" for path, (old, new) in wrong.items())
+        raise ConfigError(f"{folder}: trained with other options ({listed}). Use the same, or another --outdir.")
+
+
+class Run:
+    """One process's part in a run: the state, and what is written about it."""
+
+    def __init__(self, config: TrainConfig, folder: Path, archive: Archive):
+        self.config, self.folder = config, folder
+        self.device = torch.device("cuda" if config.runtime.gpus else "cpu")
+        if config.runtime.threads:
+            torch.set_num_threads(config.runtime.threads)
+        self.evaluation = Evaluation.prepare(config, archive, self.device)
+        started = time.time()
+        data = load_training_data(archive, config.data, config.runtime.seed, self.device)
+        self.state = TrainingState.build(config, data, self.device)
+        self.data_words = {
+            "name": archive.path.name,
+            "digest": archive.digest,
+            "split": config.data.split,
+            "source": archive.source,
+            "licence": archive.licence,
+            "attribution": archive.attribution,
+        }
+        checkpoint = newest_checkpoint(folder)
+        if checkpoint is None and config.transfer.snapshot:
+            transfer_report = transfer(Path(config.transfer.snapshot), self.state)
+        else:
+            transfer_report = []
+        _make_folder(folder)
+        self.log = Log(folder / "log.txt")
+        self.log(
+            f"{len(data.pictures)} pictures of {data.resolution}x{data.resolution} from {archive.path.name} "
+            f"in {time.time() - started:.1f} s"
+        )
+        for line in transfer_report:
+            self.log(line)
+        outputs.save_config(folder, config)
+        self._begin(checkpoint)
+
+    def _begin(self, checkpoint: Path | None) -> None:
+        if checkpoint is not None:
+            load_checkpoint(checkpoint, self.state)
+            self.log(f"going on from {checkpoint.name}")
+            return
+        outputs.save_reals(self.folder, self.state)
+        outputs.save_fakes(self.folder, self.state, self._info({}), "init")
+        if unused := [s for s in self._label_names() if s not in self.config.data.label_sets]:
+            self.log(f"labels found but not used: {', '.join(unused)} (--cond conditions on them)")
+
+    def _label_names(self) -> list[str]:
+        return [label_set.name for label_set in self.evaluation.archive.label_sets]
+
+    def _info(self, metrics: dict[str, float]):
+        return outputs.snapshot_info(self.state, self.data_words, metrics)
+
+    def until(self, stop_at: int | None) -> RunResult:
+        """Train, tick by tick, to the end (or to `stop_at`)."""
+        schedule, state = self.config.schedule, self.state
+        total = round(schedule.total_kimg * 1000)
+        writer, averages = Writer(self.folder), TickAverages(self.device)
+        snapshot, fakes = None, None
+        try:
+            while state.images_seen < total:
+                values = self._tick(averages, total)
+                done = state.images_seen >= total
+                ticks = ticks_done(state.images_seen, schedule.tick_kimg)
+                save = done or ticks == 1 or ticks % schedule.snapshot_ticks == 0
+                if save:
+                    snapshot, fakes, scores = self._save()
+                    values |= scores
+                writer.write(state.images_seen / 1000, values)
+                if stop_at is not None and state.images_seen >= stop_at:
+                    break
+        finally:
+            writer.close()
+        return RunResult(self.folder, state.images_seen, snapshot, fakes)
+
+    def _tick(self, averages: TickAverages, total: int) -> dict[str, float]:
+        """Batches until the next tick (or the end); returns what to report."""
+        schedule, state, started = self.config.schedule, self.state, time.time()
+        before = state.images_seen
+        tick = ticks_done(before, schedule.tick_kimg)
+        while state.images_seen < total and ticks_done(state.images_seen, schedule.tick_kimg) == tick:
+            self._batch(averages)
+        seconds = (time.time() - started) / (state.images_seen - before) * 1000
+        values = averages.finish()
+        values |= {"augment/p": state.players.augment_p, "time/s_per_kimg": seconds}
+        values["progress/steps_skipped"] = float(state.steps_skipped)
+        self.log(progress_line(state.images_seen / 1000, schedule.total_kimg, seconds, values))
+        return values
+
+    def _batch(self, averages: TickAverages) -> None:
+        state, schedule = self.state, self.config.schedule
+        parts = slices(schedule, self.config.runtime.seed, state.batches_done, state.images_seen)
+        for step in iterate_due(state.steps, state.batches_done):
+            result = take_step(step, state.players, parts, schedule.batch_size)
+            state.absorb(result)
+            averages.add(result.values)
+            if not result.finite:
+                self.log(f"step '{step.name}' skipped at image {state.images_seen}: its gradient is not finite")
+        state.advance()
+
+    def _save(self) -> tuple[Path | None, Path | None, dict[str, float]]:
+        """Scores if due, then grid, snapshot and checkpoint. A disk that is full is reported; the older files stay."""
+        scores = self.evaluation.scores(self.state, self.log)
+        name = outputs.kimg_name(self.state.images_seen)
+        info = self._info(scores)
+        try:
+            fakes = outputs.save_fakes(self.folder, self.state, info, name)
+            snapshot = outputs.save_run_snapshot(self.folder, self.state, info)
+            save_checkpoint(self.folder, self.state)
+        except StorageError as error:
+            if self.state.images_seen >= round(self.config.schedule.total_kimg * 1000):
+                raise
+            self.log(f"warning: nothing saved: {error} Training goes on and tries again at the next snapshot.")
+            return None, None, scores
+        return snapshot, fakes, scores
+
+
+def ticks_done(images_seen: int, tick_kimg: float) -> int:
+    """Whole ticks that an image count holds."""
+    return int(images_seen / 1000 / tick_kimg)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"--outdir {folder}: cannot be made ({error.strerror}). Choose another.") from error

@@ -1,0 +1,61 @@
+"""Starting from another run's snapshot, with a report of what was taken over and what was not."""
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from networks.snapshot import read_snapshot
+from torch_utils.errors import SnapshotError
+from training.state import TrainingState
+
+_LISTED = 5
+
+
+def transfer(path: Path, state: TrainingState) -> list[str]:
+    """Copy ema, generator and discriminator tensors of equal name and shape into the state.
+
+    A snapshot without generator and discriminator (--snapshot-parts ema) gives its moving average to G.
+
+    Returns:
+        A report: one line per network, naming what stays freshly initialised.
+    Raises:
+        SnapshotError: unreadable, or nothing in it fits (other architecture).
+    """
+    info, tensors = read_snapshot(path, prefixes=("ema.", "generator.", "discriminator."))
+    average = _part(tensors, "ema")
+    lines = [f"transfer from {path.name} ({info.images_seen / 1000:g} kimg)"]
+    lines.append(_copy(state.ema, average, "moving average", path))
+    lines.append(_copy(state.players.generator, _part(tensors, "generator") or average, "G", path))
+    if discriminator := _part(tensors, "discriminator"):
+        lines.append(_copy(state.players.discriminator, discriminator, "D", path))
+    else:
+        lines.append("  D: none in the snapshot, freshly initialised")
+    return lines
+
+
+def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
+
+
+def _copy(network: nn.Module, tensors: dict[str, Tensor], title: str, path: Path) -> str:
+    own = network.state_dict()
+    fitting = {name: t for name, t in tensors.items() if name in own and own[name].shape == t.shape}
+    fresh = [name for name in own if name not in fitting]
+    unused = [name for name in tensors if name not in fitting]
+    if len(fitting) < len(own) / 2:
+        raise SnapshotError(
+            f"--resume {path}: only {len(fitting)} of {len(own)} tensors of {title} fit this network "
+            f"(first that does not: {fresh[0]}). Use the preset and options it was trained with."
+        )
+    network.load_state_dict(fitting, strict=False)
+    line = f"  {title}: {len(fitting)} of {len(own)} tensors taken over"
+    if fresh:
+        line += f"; freshly initialised: {_list(fresh)}"
+    if unused:
+        line += f"; not used: {_list(unused)}"
+    return line
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
