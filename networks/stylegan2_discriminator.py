@@ -35,7 +35,7 @@ class StyleGAN2DiscriminatorConfig:
     label_features: int | None = None  # width of the projection; None: as many as features at 4x4
     minibatch_group: int = 4
     minibatch_channels: int = 1  # 0 switches the minibatch deviation off
-    clamp: float | None = 256.0
+    clamp: float | None = None  # bound on activations; presets set it where half precision is used
     precision: Precision = "fp32"
     num_low_precision_res: int = 4
 

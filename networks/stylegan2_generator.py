@@ -37,7 +37,7 @@ class StyleGAN2GeneratorConfig:
     channel_base: int = 32768
     channel_max: int = 512
     noise_inputs: bool = True
-    clamp: float | None = 256.0
+    clamp: float | None = None  # bound on activations; presets set it where half precision is used
     precision: Precision = "fp32"
     num_low_precision_res: int = 4
 

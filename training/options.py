@@ -53,6 +53,8 @@ class Flags:
     settings: tuple[str, ...] = ()
 
 
+_TRANSFER_ADA_KIMG = 100.0  # a transferred D overfits sooner: p may rise five times as fast (Karras et al. 2020)
+
 # Each flag and the one option it stands for.
 _PATHS = {
     "gamma": ("losses.r1.gamma",),
@@ -179,4 +181,6 @@ def _with_strength(config: TrainConfig, flags: Flags) -> TrainConfig:
         if not isinstance(strength, AdaptiveStrength):
             raise ConfigError(f"--target {flags.target}: only adaptive augmentation has a target. Use --aug ada.")
         strength = replace(strength, target=flags.target)
+    if flags.resume is not None and strength == AdaptiveStrength(target=getattr(strength, "target", 0.6)):
+        strength = replace(strength, kimg=_TRANSFER_ADA_KIMG)
     return replace(config, augment=replace(config.augment, strength=strength))

@@ -89,5 +89,6 @@ def save_run_snapshot(folder: Path, state: TrainingState, info: SnapshotInfo) ->
 
 
 def kimg_name(images_seen: int) -> str:
-    """Thousands of images as six digits: 000040."""
-    return f"{round(images_seen / 1000):06d}"
+    """Thousands of images as six digits, with a fraction where there is one: 000040, 000000.4."""
+    whole, rest = divmod(images_seen, 1000)
+    return f"{whole:06d}" + (f".{rest:03d}".rstrip("0") if rest else "")

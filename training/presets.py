@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the table is one line a preset
 """Presets: one aligned table, resolved against the resolution and the number of GPUs."""
 
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ def resolve(
         raise ConfigError(f"--batch {batch}: cannot be shared by {ranks} GPUs. Use a multiple of {ranks}.")
     batch_gpu = batch_gpu or batch // ranks
     precision = "fp32" if gpus == 0 else "fp16"
+    clamp = None if gpus == 0 else 256.0  # keeps half precision from overflowing; in fp32 it would only cost time
     width = row.width or (1.0 if resolution >= 512 else 0.5)
     lr = row.lr or (0.002 if resolution >= 1024 else 0.0025)
     channel_base = int(width * _STYLEGAN2_CHANNEL_BASE)
@@ -104,6 +106,7 @@ def resolve(
             channel_max=row.top,
             noise_inputs=row.noise,
             precision=precision,
+            clamp=clamp,
         ),
         discriminator=StyleGAN2DiscriminatorConfig(
             architecture=row.d_arch,  # type: ignore[arg-type]
@@ -111,6 +114,7 @@ def resolve(
             channel_max=row.top,
             minibatch_group=row.group or min(batch_gpu, 4),
             precision=precision,
+            clamp=clamp,
         ),
         losses=LossesConfig(
             r1=R1Config(gamma=0.0002 * resolution**2 / batch if row.gamma is None else row.gamma, every=row.r1_every),

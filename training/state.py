@@ -144,4 +144,4 @@ def _adam(config: TrainConfig, network: torch.nn.Module, lr: float, lazy_every: 
     options = config.optimizer
     trained = [p for p in network.parameters() if not getattr(p, "frozen", False)]
     betas = (options.beta1**c, options.beta2**c)
-    return torch.optim.Adam(trained, lr=lr * c, betas=betas, eps=options.epsilon)
+    return torch.optim.Adam(trained, lr=lr * c, betas=betas, eps=options.epsilon, fused=True)
