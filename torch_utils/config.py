@@ -46,7 +46,12 @@ def from_json(cls: type[T], data: Any, path: str = "") -> T:
 
 
 def with_option(config: T, path: str, value: Any) -> T:
-    """A copy of the tree in which the option at `path` (names joined by dots) has another value.
+    """A copy of the tree in which the option at `path` (names joined by dots) has another value; see `with_options`."""
+    return with_options(config, [(path, value)])
+
+
+def with_options(config: T, changes: Sequence[tuple[str, Any]]) -> T:
+    """A copy of the tree with several options changed at once, so that only the result must be consistent.
 
     Text is read as the option's type ("0.5", "true", "none", "gender,status"). Setting the `kind` of a choice
     takes that choice with its defaults.
@@ -54,17 +59,21 @@ def with_option(config: T, path: str, value: Any) -> T:
     Raises:
         ConfigError: no such option, or a value that does not fit.
     """
-    return _with(config, path.split("."), value, path)
+    data = to_json(config)
+    for path, value in changes:
+        _put(type(config), data, path.split("."), value, path)
+    return from_json(type(config), data)
 
 
 def with_settings(config: T, settings: Sequence[str]) -> T:
-    """Apply `path=value` texts in order; see `with_option`."""
+    """Apply `path=value` texts; see `with_options`."""
+    changes = []
     for setting in settings:
         path, equals, value = setting.partition("=")
         if not equals:
             raise ConfigError(f"--set {setting}: not of the form path=value, for example losses.r1.gamma=1.")
-        config = with_option(config, path.strip(), value.strip())
-    return config
+        changes.append((path.strip(), value.strip()))
+    return with_options(config, changes)
 
 
 def flatten(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -85,21 +94,25 @@ def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     return {path: pair for path, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _with(config: Any, parts: list[str], value: Any, path: str) -> Any:
+def _put(cls: type, data: dict[str, Any], parts: list[str], value: Any, path: str) -> None:
+    """Change one option in the JSON form of a tree of type `cls`."""
     head, rest = parts[0], parts[1:]
-    fields = {field.name: field for field in dataclasses.fields(config)}
-    done = path.split(".")[: len(path.split(".")) - len(rest)]
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    here = path.removesuffix("." + ".".join(rest)) if rest else path
     if head not in fields:
-        raise _unknown(".".join(done), head, fields)
-    hint = typing.get_type_hints(type(config))[head]
-    current = getattr(config, head)
+        raise _unknown(here, head, fields)
+    hint = typing.get_type_hints(cls)[head]
+    choices = _choices(hint)
     if not rest:
-        return dataclasses.replace(config, **{head: _convert(hint, _read(value, hint), path)})
-    if rest == ["kind"] and _choices(hint):
-        return dataclasses.replace(config, **{head: _convert(hint, {"kind": value}, ".".join(done))})
-    if not dataclasses.is_dataclass(current):
-        raise ConfigError(f"{path}: no such option. {'.'.join(done)} is a value, not a group.")
-    return dataclasses.replace(config, **{head: _with(current, rest, value, path)})
+        data[head] = _read(value, hint)
+    elif rest == ["kind"] and choices:
+        data[head] = {"kind": value}
+    else:
+        groups = [member for member in _members(hint) if dataclasses.is_dataclass(member)]
+        group = choices.get(data[head].get("kind"), groups[0]) if groups else None
+        if group is None:
+            raise ConfigError(f"{path}: no such option. {here} is a value, not a group.")
+        _put(group, data[head], rest, value, path)  # type: ignore[arg-type]
 
 
 def _read(value: Any, hint: Any) -> Any:

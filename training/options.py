@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from dataset.archive import Archive
-from torch_utils.config import from_json, with_option, with_settings
+from torch_utils.config import from_json, with_options, with_settings
 from torch_utils.errors import ConfigError
 from training.augment.config import AdaptiveStrength, FixedStrength, NoStrength
 from training.config import DataConfig, TrainConfig
@@ -119,29 +119,35 @@ def _fresh(flags: Flags, archive: Archive) -> TrainConfig:
 
 
 def _with_flags(config: TrainConfig, flags: Flags, archive: Archive) -> TrainConfig:
+    changes: list[tuple[str, object]] = []
     if flags.gpus is not None:
         _check_gpus(flags.gpus)
-        config = with_option(config, "runtime.gpus", flags.gpus)
-    config = _with_batch(config, flags)
+        changes.append(("runtime.gpus", flags.gpus))
+    changes += _batch_changes(config, flags)
     for flag, paths in _PATHS.items():
         value = getattr(flags, flag)
         if value is not None:
-            for path in paths:
-                config = with_option(config, path, str(value) if isinstance(value, Path) else value)
+            changes += [(path, str(value) if isinstance(value, Path) else value) for path in paths]
+    config = with_options(config, changes)
     if flags.cond is not None:
         config = replace(config, data=replace(config.data, label_sets=_label_sets(flags.cond, archive)))
     config = _with_strength(config, flags)
     return with_settings(config, flags.settings)
 
 
-def _with_batch(config: TrainConfig, flags: Flags) -> TrainConfig:
-    """Both at once, since each alone could be refused against the other's old value."""
-    batch = flags.batch or config.schedule.batch_size
-    ranks = max(config.runtime.gpus, 1)
-    if flags.batch is not None and (batch < 1 or batch % ranks):
-        raise ConfigError(f"--batch {batch}: cannot be shared by {ranks} GPUs. Use a positive multiple of {ranks}.")
-    per_gpu = flags.batch_gpu or (batch // ranks if flags.batch else config.schedule.batch_gpu)
-    return replace(config, schedule=replace(config.schedule, batch_size=batch, batch_gpu=per_gpu))
+def _batch_changes(config: TrainConfig, flags: Flags) -> list[tuple[str, object]]:
+    """--batch alone is shared out over the GPUs; --batch-gpu alone keeps the batch."""
+    ranks = max(config.runtime.gpus if flags.gpus is None else flags.gpus, 1)
+    if flags.batch is not None and (flags.batch < 1 or flags.batch % ranks):
+        raise ConfigError(
+            f"--batch {flags.batch}: cannot be shared by {ranks} GPUs. Use a positive multiple of {ranks}."
+        )
+    changes: list[tuple[str, object]] = []
+    if flags.batch is not None:
+        changes += [("schedule.batch_size", flags.batch), ("schedule.batch_gpu", flags.batch // ranks)]
+    if flags.batch_gpu is not None:
+        changes.append(("schedule.batch_gpu", flags.batch_gpu))
+    return changes
 
 
 def _check_gpus(gpus: int) -> None:

@@ -42,10 +42,10 @@ def _copy(network: nn.Module, tensors: dict[str, Tensor], title: str, path: Path
     fitting = {name: t for name, t in tensors.items() if name in own and own[name].shape == t.shape}
     fresh = [name for name in own if name not in fitting]
     unused = [name for name in tensors if name not in fitting]
-    if len(fitting) < len(own) / 2:
+    if len(fitting) < len(tensors) / 2:
         raise SnapshotError(
-            f"--resume {path}: only {len(fitting)} of {len(own)} tensors of {title} fit this network "
-            f"(first that does not: {fresh[0]}). Use the preset and options it was trained with."
+            f"--resume {path}: only {len(fitting)} of its {len(tensors)} tensors of {title} fit this network "
+            f"(first that does not: {unused[0]}). Use the preset and options it was trained with."
         )
     network.load_state_dict(fitting, strict=False)
     line = f"  {title}: {len(fitting)} of {len(own)} tensors taken over"

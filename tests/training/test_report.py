@@ -1,0 +1,45 @@
+import json
+
+import pytest
+import torch
+
+from training.report import TickAverages, Writer, duration, progress_line
+
+
+def test_averages_are_over_all_values_of_the_tick():
+    averages = TickAverages(torch.device("cpu"))
+    averages.add({"loss/G": torch.tensor([1.0, 2.0])})
+    averages.add({"loss/G": torch.tensor([6.0])})
+    assert averages.finish() == {"loss/G": pytest.approx(3.0)}
+    assert averages.finish() == {}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(5, "0m05s"), (75, "1m15s"), (7500, "2h05m"), (200_000, "2d07h"), (float("inf"), "?")]
+)
+def test_durations_are_short_words(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_the_progress_line_names_kimg_speed_time_left_p_and_losses():
+    line = progress_line(1.5, 4, 60.0, {"loss/G": 0.7, "loss/D": 1.2, "augment/p": 0.25, "r1/penalty": 0.01})
+    for part in ("1.50/4", "60.00", "2m30s", "p 0.250", "G 0.700", "D 1.200", "R1 0.010", "memory"):
+        assert part in line
+
+
+def test_a_disk_that_is_full_loses_lines_and_says_so_once(tmp_path, capsys):
+    writer = Writer(tmp_path)
+    writer._path = tmp_path / "absent" / "stats.jsonl"
+    writer.write(1.0, {"a": 1.0})
+    writer.write(2.0, {"a": 1.0})
+    writer.close()
+    assert capsys.readouterr().err.count("training goes on") == 1
+
+
+def test_stats_are_one_json_object_a_line(tmp_path):
+    writer = Writer(tmp_path)
+    writer.write(1.0, {"loss/G": 0.5})
+    writer.write(2.0, {"loss/G": 0.25})
+    writer.close()
+    lines = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    assert [(line["kimg"], line["loss/G"]) for line in lines] == [(1.0, 0.5), (2.0, 0.25)]
