@@ -1,0 +1,76 @@
+"""Bilinear warp of pictures by affine matrices, differentiable any number of times with respect to the pictures.
+
+torch 2.11 has no second derivative of `grid_sample`, which R1 through the augmentation needs. The warp is linear in
+the picture, so it needs none: its backward is another linear operator, and the backward of that is the warp again.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_BILINEAR, _ZEROS = 0, 0  # aten's numbers for the mode and for what lies outside
+
+
+def warp(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
+    """Look up each output pixel at `matrices @ (x, y, 1)` in the input, bilinearly; outside the input is zero.
+
+    Args:
+        x: [N, C, H, W], float32 or float64.
+        matrices: [N, 2, 3], output to input; both pictures span -1…1 from edge to edge (align_corners=False).
+            They get no gradient, whether they ask for one or not.
+        size: (height, width) of the result.
+    Returns:
+        [N, C, height, width]
+    """
+    return torch.ops.kaokore.warp(x, matrices, list(size))
+
+
+torch.library.define("kaokore::warp", "(Tensor x, Tensor matrices, int[] size) -> Tensor")
+torch.library.define("kaokore::warp_backward", "(Tensor dy, Tensor matrices, int[] size) -> Tensor")
+
+
+def _grid(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
+    return F.affine_grid(matrices.to(x.dtype), [x.shape[0], 1, *size], align_corners=False)
+
+
+@torch.library.impl("kaokore::warp", "CompositeExplicitAutograd")
+def _plain(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
+    return torch.ops.aten.grid_sampler_2d(x, _grid(x, matrices, size), _BILINEAR, _ZEROS, False)
+
+
+@torch.library.impl("kaokore::warp_backward", "CompositeExplicitAutograd")
+def _plain_backward(dy: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
+    grid = _grid(dy, matrices, dy.shape[2:])
+    x = dy.new_empty(1).expand(*dy.shape[:2], *size)  # only its shape is read: the values matter to the grid's gradient
+    dx, _ = torch.ops.aten.grid_sampler_2d_backward(dy, x, grid, _BILINEAR, _ZEROS, False, [True, False])
+    return dx
+
+
+@torch.library.register_fake("kaokore::warp")
+def _fake(x, matrices, size):
+    return x.new_empty(*x.shape[:2], *size)
+
+
+@torch.library.register_fake("kaokore::warp_backward")
+def _fake_backward(dy, matrices, size):
+    return dy.new_empty(*dy.shape[:2], *size)
+
+
+def _save(ctx, inputs, output):
+    x, matrices, _ = inputs
+    ctx.save_for_backward(matrices)
+    ctx.size = list(x.shape[2:])
+
+
+def _backward(ctx, dy):
+    return torch.ops.kaokore.warp_backward(dy, *ctx.saved_tensors, ctx.size), None, None
+
+
+def _double_backward(ctx, g):
+    return torch.ops.kaokore.warp(g, *ctx.saved_tensors, ctx.size), None, None
+
+
+torch.library.register_autograd("kaokore::warp", _backward, setup_context=_save)
+torch.library.register_autograd("kaokore::warp_backward", _double_backward, setup_context=_save)
