@@ -6,6 +6,7 @@ import torch
 
 from networks.mapping import MappingNetwork
 from tests.support.closeness import assert_golden
+from tests.support.golden import COPIES
 from tests.support.official_names import generator_name, golden_arrays, load_official
 
 
@@ -25,8 +26,8 @@ def build(init: dict) -> MappingNetwork:
 
 
 @pytest.fixture(scope="module")
-def golden(shared):
-    return np.load(shared / "golden" / "mapping_sg2.npz", allow_pickle=False)
+def golden():
+    return np.load(COPIES / "mapping_sg2.npz", allow_pickle=False)
 
 
 @pytest.mark.parametrize("case", ["uncond", "cond", "cond_sizes", "D_cond_noz_nows"])
