@@ -104,7 +104,7 @@ def test_matrices_at_a_percentile_agree(golden, case):
         assert_golden(changes.bands @ augment.bank, golden[f"{case}/Hz_prime"])
 
 
-@pytest.mark.parametrize("case", [case for case in [*QUANTILES, *RANDOM] if case[:2] in ("bl", "bg", "ge")]])
+@pytest.mark.parametrize("case", [case for case in [*QUANTILES, *RANDOM] if MOVED.match(case)])
 def test_margins_agree(golden, case):
     matrices = captured(golden, case, "G_inv")
     size = golden[f"{case}/y"].shape[2:]
