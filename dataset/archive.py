@@ -116,9 +116,8 @@ class Archive:
             DataError: the entry is damaged, or not of the archive's size and mode.
         """
         name = self.names[index]
-        data = read_entry(self._reader(), name)
         try:
-            picture = open_header(data)
+            picture = open_header(self.picture_bytes(index))
             decode(picture)
         except PictureError as error:
             raise DataError(
@@ -128,6 +127,10 @@ class Archive:
             raise DataError(f"{self.path}: {name} changed since the archive was opened. Start again.")
         array = np.asarray(picture)
         return array[None] if self.channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+    def picture_bytes(self, index: int) -> bytes:
+        """The stored file of one picture (PNG, JPEG, …), its CRC-32 checked; raises DataError where it is damaged."""
+        return read_entry(self._reader(), self.names[index])
 
     def load(self, indices: np.ndarray) -> torch.Tensor:
         """Decode many pictures with a few threads: uint8 [len(indices), C, H, W].

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch_utils.labels import UNLABELLED, LabelSet
 NAME = "dataset.json"
 MAX_CLASSES = 100_000
 FOREIGN_SET = "label"
+TEXTS = ("source", "licence", "attribution", "redistribution", "digest", "pixel_digest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,9 @@ class Manifest:
     attribution: str = ""
     digest: str = ""  # as stored; "" where the file holds none
     pixel_digest: str = ""
+    redistribution: str = ""
+    original_names: dict[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()  # described, but not among the pictures
 
 
 def empty_manifest(count: int) -> Manifest:
@@ -34,12 +38,13 @@ def empty_manifest(count: int) -> Manifest:
     return Manifest(labels=torch.empty(count, 0, dtype=torch.int64), splits=(None,) * count)
 
 
-def parse_manifest(text: bytes, names: Sequence[str], where: str) -> Manifest:
+def parse_manifest(text: bytes, names: Sequence[str], where: str, *, absent_too: bool = False) -> Manifest:
     """Read the text of a dataset.json.
 
     Args:
         names: the archive's picture names, in its order.
         where: begins every error, for example "faces.zip: dataset.json".
+        absent_too: accept pictures that are described but not there, and list them.
     Raises:
         DataError: not JSON, not of the expected form, labels for absent pictures, vectors that are not one-hot.
     """
@@ -51,13 +56,20 @@ def parse_manifest(text: bytes, names: Sequence[str], where: str) -> Manifest:
         raise DataError(
             f"{where}: holds a {type(document).__name__}, not an object. Make it again with dataset_tool.py."
         )
+    absent = tuple(sorted(_described(document) - set(names)))
+    if absent and not absent_too:
+        raise DataError(
+            f"{where}: names {len(absent)} pictures that are not there (first: {absent[0]}). Pack the pictures again."
+        )
     sets = _own_sets(document, names, where) or _foreign_set(document, names, where)
     columns = [torch.tensor(column, dtype=torch.int64) for _, column in sets]
     return Manifest(
         label_sets=tuple(label_set for label_set, _ in sets),
         labels=torch.stack(columns, 1) if columns else torch.empty(len(names), 0, dtype=torch.int64),
         splits=_splits(document, names, where),
-        **{key: _text(document, key, where) for key in ("source", "licence", "attribution", "digest", "pixel_digest")},
+        original_names=_original_names(document, where),
+        absent=absent,
+        **{key: _text(document, key, where) for key in TEXTS},
     )
 
 
@@ -103,11 +115,6 @@ def _by_name(given: object, names: Sequence[str], where: str) -> dict[str, Any]:
         pairs = dict(zip(names, given, strict=True))
     else:
         raise DataError(f"{where}: not one label for each of the {len(names)} pictures. Pack the pictures again.")
-    absent = pairs.keys() - set(names)
-    if absent:
-        raise DataError(
-            f"{where}: names {len(absent)} pictures that are not there (first: {min(absent)}). Pack the pictures again."
-        )
     return pairs
 
 
@@ -143,3 +150,24 @@ def _text(document: Mapping[str, Any], key: str, where: str) -> str:
     if not isinstance(value, str):
         raise DataError(f"{where}: {key} is not a text. Make it again with dataset_tool.py pack.")
     return value
+
+
+def _original_names(document: dict[str, Any], where: str) -> dict[str, str]:
+    given = document.get("original_names") or {}
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given.values()):
+        raise DataError(f"{where}: original_names is not an object of names. Make it again with dataset_tool.py pack.")
+    return given
+
+
+def _described(document: dict[str, Any]) -> set[str]:
+    """Every picture name that some label or split is given for."""
+    sets = document.get("label_sets")
+    own = [entry.get("labels") for entry in sets.values() if isinstance(entry, dict)] if isinstance(sets, dict) else []
+    names: set[str] = set()
+    for given in (document.get("labels"), document.get("splits"), *own):
+        if isinstance(given, dict):
+            names.update(given)
+        elif isinstance(given, list):
+            pairs = (pair for pair in given if isinstance(pair, list) and pair and isinstance(pair[0], str))
+            names.update(pair[0].replace("\\", "/") for pair in pairs)
+    return names

@@ -1,0 +1,209 @@
+"""Packing: a folder or zip of any pictures becomes an archive of square pictures of one resolution."""
+
+import hashlib
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dataset.convert import Conversion, convert, cropped_size, encode
+from dataset.decode import PictureError, open_header
+from dataset.facts import Facts, facts_of
+from dataset.sources import Source, open_source, printable
+from dataset.writer import Description, write_archive
+from torch_utils.errors import ConfigError, DataError
+
+WAITING_PER_THREAD = 4  # pictures decoded ahead of the one being written
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackOptions:
+    """What `pack` is asked for; texts given here replace those of the source."""
+
+    conversion: Conversion
+    main_set: str | None = None
+    skip_bad: bool = False
+    allow_upscale: bool = False
+    source: str = ""
+    licence: str = ""
+    attribution: str = ""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A finished picture: compressed bytes and the SHA-256 of its pixels."""
+
+    data: bytes
+    pixel_digest: bytes
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A picture that could not be used, and why."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{printable(self.name)}: {self.reason}"
+
+
+def pack(source: Path | str, out: Path | str, options: PackOptions, say: Callable[[str], None]) -> int:
+    """Pack the pictures of a folder, a zip or a KaoKore download into `out`; the number packed.
+
+    Args:
+        say: takes the notes and warnings, a line each.
+    Raises:
+        DataError: no pictures, labels of the wrong form, pictures that are unreadable, too small or not square.
+        ConfigError: no such label set, or `out` is the source.
+        StorageError: `out` could not be written; nothing is left of it then.
+    """
+    if Path(source).resolve() == Path(out).resolve():
+        raise ConfigError(f"--out {out}: is the source itself. Choose another name.")
+    with open_source(source) as opened:
+        facts = _with_texts(facts_of(opened), options)
+        main_set = _main_set(facts, options.main_set)
+        for note in facts.notes:
+            say(note)
+        _check_sizes(opened, facts, options, say)
+        with write_archive(out, options.conversion.extension) as writer:
+            packed, unreadable = [], []
+            for name, result in _convert_all(opened, facts.pictures, options.conversion):
+                if isinstance(result, Unreadable):
+                    unreadable.append(result)
+                    continue
+                writer.add(result.data, result.pixel_digest)
+                packed.append(name)
+            _report_unreadable(opened, unreadable, len(facts.pictures), options, say)
+            if not writer.finish(_describe(facts, packed, main_set)) and main_set:
+                say(_gap_note(facts, packed, main_set))
+    return len(packed)
+
+
+def _with_texts(facts: Facts, options: PackOptions) -> Facts:
+    return replace(
+        facts,
+        source=options.source or facts.source,
+        licence=options.licence or facts.licence,
+        attribution=options.attribution or facts.attribution,
+    )
+
+
+def _main_set(facts: Facts, wanted: str | None) -> str | None:
+    """The set for the key `labels`: the one asked for, else the only one there is."""
+    names = [label_set.name for label_set in facts.label_sets]
+    if wanted and wanted not in names:
+        there = f"Use one of: {', '.join(names)}." if names else "The source has no labels; leave --labels out."
+        raise ConfigError(f"--labels {wanted}: no such label set. {there}")
+    return wanted or (names[0] if len(names) == 1 else None)
+
+
+def _check_sizes(source: Source, facts: Facts, options: PackOptions, say: Callable[[str], None]) -> None:
+    """Look at all headers before any work: too small or oblong pictures, files of several pictures."""
+    small, oblong, several = [], [], []
+    conversion = options.conversion
+    for name in facts.pictures:
+        try:
+            with source.stream(name) as stream:
+                picture = open_header(stream)
+                frames = getattr(picture, "n_frames", 1)
+        except (PictureError, DataError, OSError, SyntaxError, ValueError, LookupError):
+            continue  # told with its reason when its turn to be converted comes
+        shown = f"{printable(name)}, {picture.width}×{picture.height}"
+        if max(cropped_size(*picture.size, conversion.crop)) < conversion.resolution:
+            small.append(shown)
+        if picture.width != picture.height:
+            oblong.append(shown)
+        if frames > 1:
+            several.append(printable(name))
+    count = len(facts.pictures)
+    if oblong and conversion.crop == "none":
+        raise DataError(
+            f"{source.path}: {len(oblong)} of {count} pictures are not square (first: {oblong[0]}). "
+            "Use --crop center, wide or pad."
+        )
+    if small and not options.allow_upscale:
+        raise DataError(
+            f"{source.path}: {len(small)} of {count} pictures are smaller than {conversion.resolution} pixels "
+            f"(first: {small[0]}). Choose a smaller --resolution or add --allow-upscale."
+        )
+    if small:
+        say(f"{len(small)} of {count} pictures are enlarged (first: {small[0]})")
+    if several:
+        say(f"{len(several)} files hold several pictures; the first of each is taken (first: {several[0]})")
+
+
+def _convert_all(
+    source: Source, names: Sequence[str], conversion: Conversion
+) -> Iterator[tuple[str, Encoded | Unreadable]]:
+    """Convert in threads (Pillow works without the interpreter lock) and give the results in the order of the names."""
+    threads = min(8, os.cpu_count() or 1)
+    waiting: deque[tuple[str, Future[Encoded | Unreadable]]] = deque()
+    bar = tqdm(total=len(names), unit="pictures", disable=not sys.stderr.isatty(), leave=False)
+    with bar, ThreadPoolExecutor(threads) as pool:
+        for name in names:
+            waiting.append((name, pool.submit(_convert_one, source, name, conversion)))
+            if len(waiting) > WAITING_PER_THREAD * threads:
+                yield _next(waiting, bar)
+        while waiting:
+            yield _next(waiting, bar)
+
+
+def _next(waiting: deque[tuple[str, Future[Encoded | Unreadable]]], bar: tqdm) -> tuple[str, Encoded | Unreadable]:
+    name, future = waiting.popleft()
+    result = future.result()
+    bar.update()
+    return name, result
+
+
+def _convert_one(source: Source, name: str, conversion: Conversion) -> Encoded | Unreadable:
+    try:
+        picture = convert(source.read(name), conversion)
+    except (PictureError, DataError) as error:
+        return Unreadable(name, str(error))
+    except OSError as error:
+        return Unreadable(name, f"cannot be read ({error.strerror or error})")
+    return Encoded(encode(picture, conversion), hashlib.sha256(picture.tobytes()).digest())
+
+
+def _report_unreadable(
+    source: Source, unreadable: Sequence[Unreadable], count: int, options: PackOptions, say: Callable[[str], None]
+) -> None:
+    for bad in unreadable:
+        say(f"unreadable: {bad}")
+    if len(unreadable) == count:
+        raise DataError(
+            f"{source.path}: none of the {count} pictures can be read (first: {unreadable[0]}). Check them."
+        )
+    if unreadable and not options.skip_bad:
+        raise DataError(
+            f"{source.path}: {len(unreadable)} of {count} pictures cannot be read (first: {unreadable[0]}). "
+            "Mend or remove them, or add --skip-bad."
+        )
+
+
+def _describe(facts: Facts, packed: Sequence[str], main_set: str | None) -> Description:
+    return Description(
+        label_sets=facts.label_sets,
+        labels={set_name: [given.get(name) for name in packed] for set_name, given in facts.labels.items()},
+        splits=[facts.splits.get(name) for name in packed],
+        original_names=[printable(facts.originals.get(name, name)) for name in packed],
+        main_set=main_set,
+        source=facts.source,
+        licence=facts.licence,
+        attribution=facts.attribution,
+        redistribution=facts.redistribution,
+    )
+
+
+def _gap_note(facts: Facts, packed: Sequence[str], main_set: str) -> str:
+    gaps = sum(name not in facts.labels[main_set] for name in packed)
+    return (
+        f"{main_set}: {gaps} of {len(packed)} pictures have no label, so the key 'labels' that other trainers read is "
+        "null; ours read label_sets, which holds all labels and the gaps"
+    )
