@@ -9,7 +9,7 @@ from torch.library import opcheck
 
 from tests.support.closeness import assert_golden
 from tests.support.golden import COPIES, golden_cases, golden_tensors
-from torch_utils.ops.upfirdn2d import downsample2d, filter2d, setup_filter, upfirdn2d, upsample2d
+from torch_utils.ops.upfirdn2d import _by_convolution, downsample2d, filter2d, setup_filter, upfirdn2d, upsample2d
 
 FILTERS, CASES = golden_cases(COPIES / "setup_filter.npz"), golden_cases(COPIES / "upfirdn2d.npz")
 FUNCTIONS = {"upfirdn2d": upfirdn2d, "filter2d": filter2d, "upsample2d": upsample2d, "downsample2d": downsample2d}
@@ -65,25 +65,54 @@ sides = st.tuples(*[st.integers(-3, 5)] * 4)
 @given(
     size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     taps=st.tuples(st.integers(1, 6), st.integers(1, 6)),
-    separable=st.booleans(),
+    kind=st.sampled_from(["any", "product", "one-dimensional"]),
     up=factors,
     down=factors,
     padding=sides,
     flip=st.booleans(),
     gain=st.floats(0.25, 4),
 )
-def test_it_is_its_definition(size, taps, separable, up, down, padding, flip, gain):
-    taps = (taps[0], taps[0]) if separable else taps
+def test_it_is_its_definition(size, taps, kind, up, down, padding, flip, gain):
+    taps = (taps[0], taps[0]) if kind == "one-dimensional" else taps
     sums = (padding[2] + padding[3], padding[0] + padding[1])
     assume(all(size[a] * up[1 - a] + sums[a] >= taps[a] for a in (0, 1)))
     # What is cropped away must be there: the definition says nothing of less than no pixels.
     assume(all(size[a] * up[1 - a] + min(0, p) + min(0, q) > 0 for a, p, q in ((0, *padding[2:]), (1, *padding[:2]))))
     x = draw(1, 2, *size)
-    f = draw(taps[0], seed=1) if separable else draw(*taps, seed=1)
+    f = {
+        "any": draw(*taps, seed=1),
+        "product": torch.outer(2.0 ** torch.arange(taps[0]), 2.0 ** torch.arange(taps[1])).double(),
+        "one-dimensional": draw(taps[0], seed=1),
+    }[kind]
     y = upfirdn2d(x, f, up=up, down=down, padding=padding, flip=flip, gain=gain)
     expected = by_definition(x.numpy(), f.numpy(), up, down, padding, flip, gain)
     assert y.shape == expected.shape
     np.testing.assert_allclose(y.numpy(), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["product", "one-dimensional"])
+@pytest.mark.parametrize(
+    ("up", "down", "padding"),
+    [
+        ([2, 2], [1, 1], [2, 1, 2, 1]),
+        ([1, 1], [2, 2], [1, 1, 1, 1]),
+        ([1, 1], [1, 1], [2, 1, 2, 1]),
+        ([3, 1], [2, 3], [-1, 4, 5, -2]),
+    ],
+)
+def test_matrix_products_and_convolutions_give_the_same(kind, up, down, padding):
+    f = torch.outer(torch.tensor([1.0, 2.0, 5.0]), torch.tensor([1.0, 3.0, 3.0, 1.0])).double()
+    f = f if kind == "product" else draw(4, seed=1)
+    for size in [(4, 7), (6, 5), (64, 64), (65, 40)]:  # the last is too large for matrices
+        x = draw(2, 3, *size)
+        y = torch.ops.kaokore.upfirdn2d(x, f, up, down, padding, False, 3.0)
+        torch.testing.assert_close(y, _by_convolution(x, f, up, down, padding, False, 3.0), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("f", [BINOMIAL, draw(4, 4), setup_filter([1, 3, 3, 1], separable=True)])
+def test_a_picture_of_which_nothing_is_left_is_refused(f):
+    with pytest.raises(RuntimeError, match="padding \\[0, 0, -2, -1\\] leaves nothing of 6x5 pixels"):
+        upfirdn2d(torch.zeros(1, 1, 5, 6), f, padding=[0, 0, -2, -1])
 
 
 SHAPES = [
@@ -219,3 +248,12 @@ def test_the_input_is_left_as_it_was():
         resample(x, BINOMIAL).zero_()
     upfirdn2d(x, None).zero_()
     assert torch.equal(x, before)
+
+
+def test_what_was_remembered_under_inference_mode_serves_training():
+    f = setup_filter([1, 2, 1])  # a filter no other test uses at this size
+    with torch.inference_mode():
+        upsample2d(torch.ones(1, 1, 11, 13), f)
+    x = torch.ones(1, 1, 11, 13, requires_grad=True)
+    upsample2d(x, f).square().sum().backward()
+    assert x.grad.abs().min() > 0

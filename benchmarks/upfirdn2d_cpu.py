@@ -1,0 +1,107 @@
+"""Which plain body of upfirdn2d is faster on the CPU: matrix products or convolutions?
+
+    python -m benchmarks.upfirdn2d_cpu
+
+Times upsampling, downsampling and same-size filtering with the taps [1, 3, 3, 1] at the shapes of small networks, one
+thread, float32; both bodies in turn in one run, the least of several. Prints a table and writes
+benchmarks/results/upfirdn2d_cpu.json.
+"""
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torch_utils.files import write_text
+from torch_utils.ops import upfirdn2d as op
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+RESULT = REPOSITORY / "benchmarks" / "results" / "upfirdn2d_cpu.json"
+COMMAND = "python -m benchmarks.upfirdn2d_cpu"
+SHAPES = [(8, 64, 4, 4), (8, 64, 8, 8), (8, 64, 16, 16), (8, 64, 32, 32), (8, 3, 64, 64), (8, 32, 64, 64)]
+LARGE = [(8, 16, 96, 96), (16, 16, 128, 128)]
+KINDS = {  # up, down, padding, gain
+    "up 2": ([2, 2], [1, 1], [2, 1, 2, 1], 4.0),
+    "down 2": ([1, 1], [2, 2], [1, 1, 1, 1], 1.0),
+    "same size": ([1, 1], [1, 1], [2, 1, 2, 1], 1.0),
+}
+ROUNDS, SECONDS_A_ROUND = 5, 0.1
+
+
+def least_times(bodies: list[Callable[[], Any]]) -> list[float]:
+    """Milliseconds a call of each body, taken in turn so that a busy machine hits all alike."""
+    least = [float("inf")] * len(bodies)
+    for _ in range(ROUNDS):
+        for index, body in enumerate(bodies):
+            body()
+            calls, start = 0, time.perf_counter()
+            while time.perf_counter() - start < SECONDS_A_ROUND:
+                body()
+                calls += 1
+            least[index] = min(least[index], (time.perf_counter() - start) / calls * 1000)
+    return least
+
+
+def measure(shape: tuple[int, ...], kind: str) -> dict[str, Any]:
+    """One row: both bodies at one shape."""
+    up, down, padding, gain = KINDS[kind]
+    x, f = torch.randn(shape), op.setup_filter([1, 3, 3, 1])
+
+    def by_matrices() -> torch.Tensor:
+        axes = op._axes(f)
+        assert axes is not None
+        return op._by_matrices(x, axes, up, down, padding, False, gain)
+
+    def by_convolution() -> torch.Tensor:
+        return op._by_convolution(x, f, up, down, padding, False, gain)
+
+    torch.testing.assert_close(by_matrices(), by_convolution())
+    matrices, convolution = least_times([by_matrices, by_convolution])
+    return {
+        "kind": kind,
+        "shape": list(shape),
+        "convolution_ms": round(convolution, 4),
+        "matrices_ms": round(matrices, 4),
+        "gain": round(convolution / matrices, 2),
+        "chosen": "matrices" if max(shape[2:]) <= op._MATRICES_UP_TO else "convolution",
+    }
+
+
+def circumstances() -> dict[str, Any]:
+    """Command, commit, hardware, versions, date."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "command": COMMAND,
+        "commit": commit.stdout.strip(),
+        "hardware": f"{models[0].split(':')[1].strip()}, {len(models)} cores seen, 1 thread used",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def main() -> None:
+    """Measure, print, write."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    print(f"{'kind':10} {'shape':20} {'convolution':>12} {'matrices':>10} {'gain':>6}  chosen")
+    rows = []
+    with torch.inference_mode():
+        for kind in KINDS:
+            for shape in SHAPES + LARGE:
+                row = measure(shape, kind)
+                rows.append(row)
+                times = f"{row['convolution_ms']:9.3f} ms {row['matrices_ms']:7.3f} ms {row['gain']:5.1f}x"
+                print(f"{kind:10} {'x'.join(map(str, shape)):20} {times}  {row['chosen']}", flush=True)
+    write_text(RESULT, json.dumps(circumstances() | {"rows": rows}, indent=1) + "\n")
+    print(f"written: {RESULT.relative_to(REPOSITORY)}")
+
+
+if __name__ == "__main__":
+    main()
