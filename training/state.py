@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from networks.interface import Discriminator, Generator, ImageSpec
 from torch_utils import seeds as seeding
@@ -104,7 +105,7 @@ class TrainingState:
         decay = ema_decay(self.config, self.images_seen)
         pairs = zip(self.ema.parameters(), self.players.generator.parameters(), strict=True)
         average, current = map(list, zip(*pairs, strict=True))
-        torch._foreach_lerp_(average, current, 1 - decay)
+        get_ema_multi_avg_fn(decay)(average, current, 0)  # one fused pass over all tensors
         for kept, fresh in zip(self.ema.buffers(), self.players.generator.buffers(), strict=True):
             kept.copy_(fresh)
 

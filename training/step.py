@@ -89,8 +89,7 @@ def _all_finite(parameters: list[torch.nn.Parameter]) -> bool:
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
         return True
-    norms = torch.stack(torch._foreach_norm(gradients))
-    return bool(norms.isfinite().all())
+    return bool(torch.nn.utils.get_total_norm(gradients).isfinite())
 
 
 def _joined(outputs: list[TermOutput], finite: bool) -> StepResult:
