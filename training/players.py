@@ -79,6 +79,7 @@ class Players:
     def judge(self, images: Tensor, labels: Tensor | None, part: Slice, purpose: str) -> Tensor:
         """D's logits [n, 1] for augmented pictures."""
         if self.augment_p > 0:
-            draws = Draws(part.generator(f"{purpose} augment", images.device))
+            # Drawn on the CPU: the same changes on every device, and nothing waits for the GPU.
+            draws = Draws(part.generator(f"{purpose} augment"))
             images = self.augment(images, self.augment_p, draws)
         return self.discriminator(images, labels)

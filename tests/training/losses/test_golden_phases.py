@@ -64,9 +64,7 @@ def players(shared, golden):
     load_official(discriminator, golden_arrays(d_arrays, "sd/"), lambda name: discriminator_name(name, D_RESOLUTIONS))
     images = torch.from_numpy(np.load(shared / "golden" / "sg2_D_images.npz", allow_pickle=False)["img"])[4:8]
     data = GoldenData(images, torch.from_numpy(golden["real_c"]), torch.device("cpu"))
-    players = GoldenPlayers(
-        generator=generator, discriminator=discriminator, augment=None, data=data, style_mixing=0.0
-    )
+    players = GoldenPlayers(generator=generator, discriminator=discriminator, augment=None, data=data, style_mixing=0.0)
     players.golden_z = torch.from_numpy(golden["gen_z"])
     players.golden_codes = torch.from_numpy(golden["gen_c"])
     return players
