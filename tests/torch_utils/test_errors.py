@@ -1,0 +1,14 @@
+import pytest
+
+from torch_utils.errors import ConfigError, DataError, SnapshotError, StorageError, UserError
+
+
+@pytest.mark.parametrize("kind", [ConfigError, DataError, SnapshotError, StorageError])
+def test_every_kind_of_error_is_one_the_user_can_mend(kind):
+    with pytest.raises(UserError, match="faces.zip: missing. Make it."):
+        raise kind("faces.zip: missing. Make it.")
+
+
+def test_errors_of_the_machine_are_not():
+    assert not issubclass(OSError, UserError)
+    assert not issubclass(UserError, OSError)
