@@ -34,6 +34,7 @@ OUTSIDERS = {  # library → the modules it may enter through
     "torch_fidelity": ("metrics/features.py", "metrics/extractors.py"),
     "tensorboard": ("training/report.py",),
     "torch.utils.tensorboard": ("training/report.py",),
+    "safetensors": ("networks/snapshot.py",),
 }
 MOST_LINES, MOST_LINES_A_FUNCTION = 300, 60
 LONGER_FILES: dict[str, str] = {}  # path → why it may be longer
