@@ -86,6 +86,8 @@ def open_run(flags: Flags) -> tuple[TrainConfig, Path, Archive]:
     Raises:
         UserError: before anything is computed or written.
     """
+    if flags.gpus is not None:
+        _check_gpus(flags.gpus)
     archive = Archive.open(flags.data)
     folder = flags.outdir or Path("runs") / f"{flags.data.stem}-{flags.cfg or 'auto'}"
     saved = saved_config(folder)
@@ -121,7 +123,6 @@ def _fresh(flags: Flags, archive: Archive) -> TrainConfig:
 def _with_flags(config: TrainConfig, flags: Flags, archive: Archive) -> TrainConfig:
     changes: list[tuple[str, object]] = []
     if flags.gpus is not None:
-        _check_gpus(flags.gpus)
         changes.append(("runtime.gpus", flags.gpus))
     changes += _batch_changes(config, flags)
     for flag, paths in _PATHS.items():
