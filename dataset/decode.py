@@ -16,6 +16,8 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 # thread, so the filter is set once here rather than around each call (catch_warnings is not safe with threads).
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+# Remarks on odd metadata name no file, and the picture is read all the same.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 # What Pillow's readers are seen to raise on damaged or hostile bytes.
 _DAMAGE = (

@@ -52,7 +52,7 @@ def _check_directory(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         )
     if largest > MAX_ENTRY_BYTES or unpacked > FREE_BYTES + MAX_RATIO * size:
         raise DataError(
-            f"{path}: {size} bytes would unpack to {unpacked}. Not opened: zip bomb. Repack the pictures by hand."
+            f"{path}: {size} bytes would unpack to {unpacked}. Not opened: a zip bomb. Repack the pictures by hand."
         )
     if any(entry.flag_bits & 1 for entry in entries):
         raise DataError(f"{path}: encrypted. Unpack it with its password and pack the folder.")
