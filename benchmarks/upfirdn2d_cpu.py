@@ -69,7 +69,7 @@ def measure(shape: tuple[int, ...], kind: str) -> dict[str, Any]:
         "convolution_ms": round(convolution, 4),
         "matrices_ms": round(matrices, 4),
         "gain": round(convolution / matrices, 2),
-        "chosen": "matrices" if max(shape[2:]) <= op._MATRICES_UP_TO else "convolution",
+        "chosen": "matrices" if max(shape[2:]) <= op._MATRICES_UP_TO[2] else "convolution",
     }
 
 

@@ -121,7 +121,8 @@ def modulated_conv2d(
     x = x * styles.to(x.dtype)[:, :, None, None]
     x = conv2d_resample(x, weight.to(x.dtype), resample_filter, up=up, down=down, padding=padding, correlate=correlate)
     if demodulate:
-        energy = styles.float().square() @ weight.float().square().sum(dim=[2, 3]).t()  # [N, O]
+        wide = torch.promote_types(x.dtype, torch.float32)  # squares would overflow in half precision
+        energy = styles.to(wide).square() @ weight.to(wide).square().sum(dim=[2, 3]).t()  # [N, O]
         scale = (energy + _EPSILON).rsqrt().to(x.dtype)[:, :, None, None]
         return x * scale if noise is None else torch.addcmul(noise.to(x.dtype), x, scale)
     return x if noise is None else x + noise.to(x.dtype)

@@ -89,33 +89,14 @@ def resolve(
     if batch % ranks:
         raise ConfigError(f"--batch {batch}: cannot be shared by {ranks} GPUs. Use a multiple of {ranks}.")
     batch_gpu = batch_gpu or batch // ranks
-    precision = "fp32" if gpus == 0 else "fp16"
-    clamp = None if gpus == 0 else 256.0  # keeps half precision from overflowing; in fp32 it would only cost time
-    width = row.width or (1.0 if resolution >= 512 else 0.5)
     lr = row.lr or (0.002 if resolution >= 1024 else 0.0025)
-    channel_base = int(width * _STYLEGAN2_CHANNEL_BASE)
     strength = NoStrength() if row.augment == "none" else AdaptiveStrength()
+    generator, discriminator = _networks(row, resolution, group=row.group or min(batch_gpu, 4), on_gpu=gpus > 0)
     return TrainConfig(
         preset=name,
         data=data,
-        generator=StyleGAN2GeneratorConfig(
-            z_dim=row.latent,
-            w_dim=row.latent,
-            mapping_layers=row.mapping,
-            channel_base=channel_base,
-            channel_max=row.top,
-            noise_inputs=row.noise,
-            precision=precision,
-            clamp=clamp,
-        ),
-        discriminator=StyleGAN2DiscriminatorConfig(
-            architecture=row.d_arch,  # type: ignore[arg-type]
-            channel_base=channel_base,
-            channel_max=row.top,
-            minibatch_group=row.group or min(batch_gpu, 4),
-            precision=precision,
-            clamp=clamp,
-        ),
+        generator=generator,
+        discriminator=discriminator,
         losses=LossesConfig(
             r1=R1Config(gamma=0.0002 * resolution**2 / batch if row.gamma is None else row.gamma, every=row.r1_every),
             path_length=PathLengthConfig(weight=row.path_length),
@@ -133,3 +114,31 @@ def resolve(
         ),
         runtime=RuntimeConfig(gpus=gpus),
     )
+
+
+def _networks(
+    row: Preset, resolution: int, *, group: int, on_gpu: bool
+) -> tuple[StyleGAN2GeneratorConfig, StyleGAN2DiscriminatorConfig]:
+    """Both networks of a preset; half precision, and the clamp that keeps it finite, on GPUs only."""
+    width = row.width or (1.0 if resolution >= 512 else 0.5)
+    channel_base = int(width * _STYLEGAN2_CHANNEL_BASE)
+    precision, clamp = ("fp16", 256.0) if on_gpu else ("fp32", None)
+    generator = StyleGAN2GeneratorConfig(
+        z_dim=row.latent,
+        w_dim=row.latent,
+        mapping_layers=row.mapping,
+        channel_base=channel_base,
+        channel_max=row.top,
+        noise_inputs=row.noise,
+        precision=precision,
+        clamp=clamp,
+    )
+    discriminator = StyleGAN2DiscriminatorConfig(
+        architecture=row.d_arch,  # type: ignore[arg-type]
+        channel_base=channel_base,
+        channel_max=row.top,
+        minibatch_group=group,
+        precision=precision,
+        clamp=clamp,
+    )
+    return generator, discriminator

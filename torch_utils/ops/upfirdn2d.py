@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _SEPARABLE_FROM = 8  # taps: shorter 1D filters are expanded to 2D, which one small convolution does faster
-_MATRICES_UP_TO = 64  # pixels: above, convolutions are as fast (benchmarks/upfirdn2d_cpu.py)
+# Pixels a side up to which the CPU multiplies by matrices; above, convolutions are as fast. Long separable filters
+# (the augmentation's 12 taps) gain much longer than the networks' four (docs/decisions/0005).
+_MATRICES_UP_TO = {2: 64, 1: 1024}  # by dimensions of the filter
 
 Taps = tuple[float, ...]
 
@@ -163,7 +165,11 @@ def _output_size(x: Tensor, f: Tensor, up, down, padding) -> tuple[int, int]:
 def _plain(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> Tensor:
     if min(_output_size(x, f, up, down, padding)) < 1:
         raise RuntimeError(f"upfirdn2d: padding {list(padding)} leaves nothing of {x.shape[3]}x{x.shape[2]} pixels.")
-    if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and max(x.shape[2:]) <= _MATRICES_UP_TO:
+    if (
+        x.device.type == "cpu"
+        and x.dtype in (torch.float32, torch.float64)
+        and max(x.shape[2:]) <= _MATRICES_UP_TO[f.ndim]
+    ):
         axes = _axes(f)
         if axes is not None:
             return _by_matrices(x, axes, up, down, padding, flip, gain)
@@ -187,7 +193,7 @@ def _exact_factors(taps: tuple[Taps, ...]) -> tuple[Taps, Taps] | None:
     return (tuple(along_x), tuple(along_y)) if np.array_equal(np.outer(along_y, along_x), f) else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _matrix(
     taps: Taps, size: int, up: int, down: int, before: int, after: int, flip: bool, dtype: torch.dtype
 ) -> Tensor:
