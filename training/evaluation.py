@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from dataset.archive import Archive
+from metrics.extractors import Extractor, load_extractor
+from metrics.score import parse_names, score
 from sampling.labels import labels_for_seeds
 from sampling.pictures import generate_pictures
 from training.config import TrainConfig
@@ -22,7 +24,7 @@ class Evaluation:
 
     archive: Archive
     config: TrainConfig
-    extractor: object | None
+    extractor: Extractor | None
     saves: int = 0
 
     @classmethod
@@ -30,9 +32,6 @@ class Evaluation:
         """Load the feature extractor, if any metric is asked for."""
         if not config.metrics.names:
             return cls(archive=archive, config=config, extractor=None)
-        from metrics.extractors import load_extractor  # torch-fidelity is slow to import
-        from metrics.score import parse_names
-
         parse_names(config.metrics.names)
         options = config.metrics
         extractor = load_extractor(
@@ -48,8 +47,6 @@ class Evaluation:
         self.saves += 1
         if self.extractor is None or self.saves % self.config.metrics.every:
             return {}
-        from metrics.score import score
-
         results = score(
             self.config.metrics.names,
             real=self.archive,

@@ -1,0 +1,47 @@
+"""Score a snapshot against an archive: FID, KID."""
+
+from pathlib import Path
+
+import click
+
+from torch_utils.cli import run
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--network", type=_PATH, help="Snapshot (.safetensors) of train.py.")
+@click.option("--compare", type=_PATH, help="Instead of a snapshot: another archive, to see how low a score can be.")
+@click.option("--data", required=True, type=_PATH, help="Archive (.zip) of real pictures.")
+@click.option("--metrics", default="fid", help="fid, kid, or with a count: fid5k,kid.")
+@click.option("--num-samples", type=click.IntRange(min=1), help="Generated pictures. Default: fid 50000, kid 2000.")
+@click.option("--split", help="Split of the archive. Default: the one trained on, else all.")
+@click.option("--extractor", type=_PATH, help="Features by this torch.export program (.pt2) instead of Inception.")
+@click.option("--extractor-sha256", help="Its digest, if it is not one we know.")
+@click.option("--inception-weights", type=_PATH, help="torch-fidelity's Inception weights, if they are a file.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of the latents and of KID's subsets.")
+@click.option("--trunc", "psi", default=1.0, type=float, help="Truncation psi.")
+@click.option("--batch", default=32, type=click.IntRange(min=1), help="Pictures computed together.")
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
+@click.option("--out", type=_PATH, help="Write the results, with their recipes, as JSON.")
+@click.option("--cache", type=_PATH, help="Folder for features of real pictures.")
+def main(**options):
+    """Score a snapshot against the pictures it was trained on.
+
+    \b
+    python evaluate.py --network S.safetensors --data kaokore.zip --metrics fid,kid --out scores.json
+    python evaluate.py --network S.safetensors --data kaokore.zip --metrics kid --extractor features.pt2
+    """
+    from metrics.evaluate import Request, evaluate
+
+    for result in evaluate(Request(**options)):
+        recipe = result.recipe
+        deviation = f" ± {result.deviation:.4f}" if result.deviation is not None else ""
+        counts = f"{recipe['fake_pictures']} against {recipe['real_pictures']} of {recipe['reference']}"
+        click.echo(f"{result.display_name:28} {result.value:10.4f}{deviation:10}  {counts}, split {recipe['split']}")
+        if "note" in recipe:
+            click.echo(f"{'':28} note: {recipe['note']}")
+
+
+if __name__ == "__main__":
+    run(main)

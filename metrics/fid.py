@@ -1,0 +1,29 @@
+"""Fréchet inception distance; with another extractor than Inception, a Fréchet distance of that name."""
+
+from torch import Tensor
+
+from metrics.features import frechet_distance
+from metrics.metric import Metric, Value
+from torch_utils.errors import ConfigError
+
+_FEWEST = 2
+
+
+def compute(real: Tensor, fake: Tensor, seed: int) -> Value:
+    """real, fake: features [N, D]. The covariance of fewer than D pictures is singular, which the notes say."""
+    smallest = min(len(real), len(fake))
+    if smallest < _FEWEST:
+        raise ConfigError(f"--metrics fid: {smallest} pictures have no covariance. Use --num-samples 5000 or more.")
+    notes = {}
+    if smallest <= real.shape[1]:
+        notes["note"] = f"{smallest} pictures for {real.shape[1]} features: biased upwards, compare only like with like"
+    return Value(value=frechet_distance(real, fake), details=notes)
+
+
+METRIC = Metric(
+    default_samples=50_000,
+    inception_name="FID",
+    other_name="Fréchet distance",
+    compute=compute,
+    whole_reference=True,
+)

@@ -1,0 +1,31 @@
+"""Kernel inception distance: unbiased, so that small sets can be compared."""
+
+from torch import Tensor
+
+from metrics.features import kernel_distance
+from metrics.metric import Metric, Value
+from torch_utils.errors import ConfigError
+
+SUBSETS, SUBSET_SIZE = 100, 300
+_FEWEST = 10
+
+
+def compute(real: Tensor, fake: Tensor, seed: int) -> Value:
+    """real, fake: features [N, D]. Subsets are drawn from `seed`, and cut to the smaller set where it is below 300."""
+    size = min(SUBSET_SIZE, len(real), len(fake))
+    if size < _FEWEST:
+        raise ConfigError(f"--metrics kid: {size} pictures are too few. Use --num-samples 300 or more.")
+    mean, deviation = kernel_distance(real, fake, subsets=SUBSETS, subset_size=size, seed=seed)
+    details: dict[str, object] = {"subsets": SUBSETS, "subset_size": size}
+    if size < SUBSET_SIZE:
+        details["note"] = f"subsets of {size} instead of {SUBSET_SIZE}: there are no more pictures"
+    return Value(value=mean, deviation=deviation, details=details)
+
+
+METRIC = Metric(
+    default_samples=2_000,
+    inception_name="KID",
+    other_name="KID",
+    compute=compute,
+    whole_reference=False,
+)
