@@ -62,7 +62,7 @@ PRESETS: dict[str, Preset] = {
     "paper1024":  Preset( 32,   4,    1.0,    512, 512,  0.002, 2.0,  10.0, None, 8,  2.0, 0.9, "resnet", 25000,  "bgc",   False, 4.0, 50),
     "cifar":      Preset( 64,   32,   1.0,    512, 512, 0.0025, 0.01, 500., 0.05, 2,  0.0, 0.0, "orig",   100000, "bgc",   False, 4.0, 50),
     "kaokore":    Preset( None, None, None,   512, 512,  None,  None, None, 0.05, 2,  2.0, 0.9, "resnet", 25000,  "faces", True,  4.0, 10),
-    "demo":       Preset( 8,    4,    1 / 32, 64,  64,   0.0025, 1.0, 2.0,  0.05, 2,  0.0, 0.0, "resnet", 40,     "none",  True,  1.0, 10, noise=False),
+    "demo":       Preset( 8,    4,    1 / 64, 64,  64,   0.01, 1.0,  2.0,  0.05, 2,  0.0, 0.0, "resnet", 50,     "none",  True,  2.0, 5, noise=False),
 }
 # fmt: on
 
