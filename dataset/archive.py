@@ -132,7 +132,7 @@ class Archive:
         """The stored file of one picture (PNG, JPEG, …), its CRC-32 checked; raises DataError where it is damaged."""
         return read_entry(self._reader(), self.names[index])
 
-    def load(self, indices: np.ndarray) -> torch.Tensor:
+    def load(self, indices: np.ndarray, threads: int = DECODING_THREADS) -> torch.Tensor:
         """Decode many pictures with a few threads: uint8 [len(indices), C, H, W].
 
         Raises:
@@ -145,7 +145,7 @@ class Archive:
             view[place] = self.picture(int(indices[place]))
 
         self._reader()  # opened before the threads start, so that they share one
-        with ThreadPoolExecutor(DECODING_THREADS) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(fill, range(len(indices))):
                 pass
         return pictures

@@ -104,5 +104,5 @@ def _state_digest(network: torch.nn.Module) -> str:
     sha = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         sha.update(name.encode())
-        sha.update(memoryview(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
+        sha.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()

@@ -125,7 +125,7 @@ def _digest(document: str, tensors: Iterable[tuple[str, Tensor]]) -> str:
     sha = hashlib.sha256(document.encode())
     for name, tensor in tensors:
         sha.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        sha.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
 

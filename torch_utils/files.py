@@ -36,6 +36,15 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         raise
 
 
+def sweep(folder: Path) -> None:
+    """Remove temporary files that a killed process left in a folder; those of living processes stay."""
+    for path in folder.glob(".*.tmp-*"):
+        process = path.name.rpartition("-")[2]
+        if process.isdecimal() and not Path(f"/proc/{process}").exists():
+            with suppress(OSError):
+                path.unlink()
+
+
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Say in one line why `path` could not be written and what to do about it."""
     if error.errno in _FULL:

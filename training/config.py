@@ -138,7 +138,6 @@ class RuntimeConfig:
     gpus: int = 1
     threads: int = 0
     workers: int = 2
-    ops: Literal["auto", "reference"] = "auto"
     snapshot_parts: Literal["all", "ema"] = "all"
 
 

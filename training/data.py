@@ -62,7 +62,9 @@ class TrainingData:
         return encode(indices, self.label_sets).to(self.device) if self.label_sets else None
 
 
-def load_training_data(archive: Archive, config: DataConfig, seed: int, device: torch.device) -> TrainingData:
+def load_training_data(
+    archive: Archive, config: DataConfig, seed: int, device: torch.device, threads: int = 2
+) -> TrainingData:
     """Decode the chosen split into memory.
 
     Raises:
@@ -72,7 +74,7 @@ def load_training_data(archive: Archive, config: DataConfig, seed: int, device: 
     indices = archive.indices(config.split)
     if len(indices) == 0:
         raise ConfigError(f"--split {config.split}: no picture in {archive.path.name}. Choose another split.")
-    pictures = archive.load(indices)
+    pictures = archive.load(indices, threads)
     if device.type == "cuda" and pictures.nbytes < _GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
         pictures = pictures.to(device)
     return TrainingData(

@@ -9,6 +9,7 @@ import torch
 from dataset.archive import Archive
 from torch_utils.config import differences
 from torch_utils.errors import ConfigError, StorageError
+from torch_utils.files import sweep
 from torch_utils.log import Log
 from training import outputs
 from training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
@@ -65,11 +66,13 @@ class Run:
     def __init__(self, config: TrainConfig, folder: Path, archive: Archive):
         self.config, self.folder = config, folder
         self.device = torch.device("cuda" if config.runtime.gpus else "cpu")
+        if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # every batch has the same shapes
         if config.runtime.threads:
             torch.set_num_threads(config.runtime.threads)
         self.evaluation = Evaluation.prepare(config, archive, self.device)
         started = time.time()
-        data = load_training_data(archive, config.data, config.runtime.seed, self.device)
+        data = load_training_data(archive, config.data, config.runtime.seed, self.device, config.runtime.workers)
         self.state = TrainingState.build(config, data, self.device)
         self.data_words = {
             "name": archive.path.name,
@@ -85,6 +88,7 @@ class Run:
         else:
             transfer_report = []
         _make_folder(folder)
+        sweep(folder)
         self.log = Log(folder / "log.txt")
         self.log(
             f"{len(data.pictures)} pictures of {data.resolution}x{data.resolution} from {archive.path.name} "

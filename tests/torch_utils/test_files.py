@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from torch_utils.errors import StorageError
-from torch_utils.files import atomic_write, storage_error, write_text
+from torch_utils.files import atomic_write, storage_error, sweep, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -118,3 +118,15 @@ def test_each_reason_has_its_words(number, words):
     message = str(storage_error(Path("out/a.png"), OSError(number, os.strerror(number))))
     assert message.startswith(f"out/a.png: {words}")
     assert "\n" not in message
+
+
+def test_sweeping_removes_what_a_killed_process_left_and_nothing_else(tmp_path):
+    import os
+
+    left, own, other = (tmp_path / name for name in (".a.pt.tmp-999999999", f".b.pt.tmp-{os.getpid()}", "c.pt"))
+    for path in (left, own, other):
+        path.write_text("x")
+    sweep(tmp_path)
+    assert not left.exists()
+    assert own.exists()
+    assert other.exists()
