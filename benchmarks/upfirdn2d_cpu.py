@@ -7,23 +7,15 @@ thread, float32; both bodies in turn in one run, the least of several. Prints a 
 benchmarks/results/upfirdn2d_cpu.json.
 """
 
-import json
-import platform
-import subprocess
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from torch_utils.files import write_text
+from benchmarks import record
 from torch_utils.ops import upfirdn2d as op
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-RESULT = REPOSITORY / "benchmarks" / "results" / "upfirdn2d_cpu.json"
-COMMAND = "python -m benchmarks.upfirdn2d_cpu"
 SHAPES = [(8, 64, 4, 4), (8, 64, 8, 8), (8, 64, 16, 16), (8, 64, 32, 32), (8, 3, 64, 64), (8, 32, 64, 64)]
 LARGE = [(8, 16, 96, 96), (16, 16, 128, 128)]
 KINDS = {  # up, down, padding, gain
@@ -73,19 +65,6 @@ def measure(shape: tuple[int, ...], kind: str) -> dict[str, Any]:
     }
 
 
-def circumstances() -> dict[str, Any]:
-    """Command, commit, hardware, versions, date."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "command": COMMAND,
-        "commit": commit.stdout.strip(),
-        "hardware": f"{models[0].split(':')[1].strip()}, {len(models)} cores seen, 1 thread used",
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-    }
-
-
 def main() -> None:
     """Measure, print, write."""
     torch.set_num_threads(1)
@@ -99,8 +78,8 @@ def main() -> None:
                 rows.append(row)
                 times = f"{row['convolution_ms']:9.3f} ms {row['matrices_ms']:7.3f} ms {row['gain']:5.1f}x"
                 print(f"{kind:10} {'x'.join(map(str, shape)):20} {times}  {row['chosen']}", flush=True)
-    write_text(RESULT, json.dumps(circumstances() | {"rows": rows}, indent=1) + "\n")
-    print(f"written: {RESULT.relative_to(REPOSITORY)}")
+    path = record.write("upfirdn2d_cpu", "python -m benchmarks.upfirdn2d_cpu", 1, rows)
+    print(f"written: {path.relative_to(record.REPOSITORY)}")
 
 
 if __name__ == "__main__":

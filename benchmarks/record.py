@@ -1,0 +1,35 @@
+"""What every committed measurement says of its circumstances."""
+
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torch_utils.files import write_text
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+RESULTS = REPOSITORY / "benchmarks" / "results"
+
+
+def circumstances(command: str, threads: int) -> dict[str, Any]:
+    """Command, commit, hardware, versions, date."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "command": command,
+        "commit": commit.stdout.strip(),
+        "hardware": f"{models[0].split(':')[1].strip()}, {len(models)} cores seen, threads used: {threads}",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def write(name: str, command: str, threads: int, rows: list[dict[str, Any]]) -> Path:
+    """Write rows with their circumstances to benchmarks/results/<name>.json."""
+    path = RESULTS / f"{name}.json"
+    write_text(path, json.dumps(circumstances(command, threads) | {"rows": rows}, indent=1) + "\n")
+    return path

@@ -1,0 +1,144 @@
+"""How many pictures a second do G, D and a whole training iteration make on this CPU?
+
+    python -m benchmarks.training_cpu [--threads 2] [--quick]
+
+An iteration counts every step by its period: path length every 4th batch, R1 every 16th. Medians of several rounds,
+all rows in turn. Prints a table and writes benchmarks/results/training_cpu.json (not with --quick).
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from benchmarks import record
+from dataset.sampler import Sampler
+from networks.interface import ImageSpec, Noise
+from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
+from networks.stylegan2_generator import StyleGAN2GeneratorConfig
+from torch_utils.config import with_options
+from training.config import DataConfig, TrainConfig
+from training.data import TrainingData
+from training.presets import resolve
+from training.state import TrainingState
+from training.step import iterate_due, slices, take_step
+
+CPU = torch.device("cpu")
+ROUNDS = 5
+# (resolution, channel base, channel max, batch of the forward passes, batch of the iteration)
+ROWS = [(64, 1024, 64, 16, 16), (64, 16384, 512, 4, None), (256, 1024, 64, 4, 8), (256, 16384, 512, 1, None)]
+
+
+def forward_g(resolution: int, base: int, most: int, batch: int) -> Callable[[], object]:
+    """One forward pass of a generator with two mapping layers."""
+    config = StyleGAN2GeneratorConfig(channel_base=base, channel_max=most, mapping_layers=2)
+    generator = config.build(ImageSpec(resolution=resolution)).eval().requires_grad_(False)
+    z, noise = torch.randn(batch, config.z_dim), Noise(mode="const")
+    return lambda: generator(z, noise=noise)
+
+
+def forward_d(resolution: int, base: int, most: int, batch: int) -> Callable[[], object]:
+    """One forward pass of a residual discriminator."""
+    config = StyleGAN2DiscriminatorConfig(channel_base=base, channel_max=most)
+    discriminator = config.build(ImageSpec(resolution=resolution)).eval().requires_grad_(False)
+    images = torch.randn(batch, 3, resolution, resolution)
+    return lambda: discriminator(images)
+
+
+def training_state(resolution: int, base: int, most: int, batch: int) -> TrainingState:
+    """Preset `auto` with narrow networks, on random pictures."""
+    config = resolve("auto", data=DataConfig(path="none"), resolution=resolution, gpus=0, batch=batch)
+    changes: list[tuple[str, object]] = [("augment.strength.kind", "none"), ("generator.z_dim", 64)]
+    changes += [("generator.w_dim", 64)]
+    for network in ("generator", "discriminator"):
+        changes += [(f"{network}.channel_base", base), (f"{network}.channel_max", most)]
+    config: TrainConfig = with_options(config, changes)
+    pictures = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (64, 3, resolution, resolution), np.uint8))
+    data = TrainingData(
+        pictures=pictures,
+        labels=torch.empty(64, 0, dtype=torch.int64),
+        label_sets=(),
+        sampler=Sampler(64, seed=0),
+        device=CPU,
+    )
+    return TrainingState.build(config, data, CPU)
+
+
+def seconds_of(body: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    body()
+    return time.perf_counter() - start
+
+
+def iteration_rounds(state: TrainingState, rounds: int) -> list[float]:
+    """Seconds an iteration: each step's time divided by how many batches it stands for, summed."""
+    schedule = state.config.schedule
+    totals = []
+    for number in range(rounds + 1):
+        parts = slices(schedule, 0, number, 0)
+        total = 0.0
+        for step in iterate_due(state.steps, 0):  # batch 0: every step is due
+            taking = partial(take_step, step, state.players, parts, schedule.batch_size)
+            total += seconds_of(taking) / step.every
+        totals.append(total + seconds_of(state.advance))
+    return totals[1:]  # the first round warms up
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """All rows."""
+    rows, rounds = [], 1 if quick else ROUNDS
+    for resolution, base, most, batch, batch_trained in ROWS[:1] if quick else ROWS:
+        for name, make in (("G forward", forward_g), ("D forward", forward_d)):
+            body = make(resolution, base, most, batch)
+            with torch.inference_mode():
+                body()
+                times = [seconds_of(body) for _ in range(rounds)]
+            rows.append(_row(name, resolution, base, most, batch, times))
+        if batch_trained:
+            times = iteration_rounds(training_state(resolution, base, most, batch_trained), rounds)
+            rows.append(_row("training iteration", resolution, base, most, batch_trained, times))
+    return rows
+
+
+def _row(name: str, resolution: int, base: int, most: int, batch: int, times: list[float]) -> dict[str, Any]:
+    median = statistics.median(times)
+    return {
+        "what": name,
+        "resolution": resolution,
+        "channel_base": base,
+        "channel_max": most,
+        "batch": batch,
+        "seconds": round(median, 5),
+        "pictures_per_s": round(batch / median, 2),
+        "rounds": len(times),
+    }
+
+
+@click.command()
+@click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
+@click.option("--quick", is_flag=True, help="One round of the smallest rows; nothing is written.")
+def main(threads: int, quick: bool) -> None:
+    """Measure, print, write."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    rows = measure(quick)
+    print(f"{'what':20} {'pixels':>6} {'base':>6} {'batch':>5} {'ms a picture':>13} {'pictures/s':>11}")
+    for row in rows:
+        each = 1000 * row["seconds"] / row["batch"]
+        print(
+            f"{row['what']:20} {row['resolution']:6} {row['channel_base']:6} {row['batch']:5} "
+            f"{each:13.2f} {row['pictures_per_s']:11.2f}"
+        )
+    if not quick:
+        path = record.write("training_cpu", f"python -m benchmarks.training_cpu --threads {threads}", threads, rows)
+        print(f"written: {path.relative_to(record.REPOSITORY)}")
+
+
+if __name__ == "__main__":
+    main()
