@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import math
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from torch_utils.errors import ConfigError
 
 T = TypeVar("T")
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_TOO_LARGE = 1e300  # whole numbers beyond this do not fit a float
 
 
 def to_json(config: Any) -> Any:
@@ -30,7 +32,8 @@ def from_json(cls: type[T], data: Any, path: str = "") -> T:
         ConfigError: an unknown option (with its nearest neighbour), a missing one, or a value of the wrong type.
     """
     if not isinstance(data, Mapping):
-        raise ConfigError(f"{path or 'config'}: {json.dumps(data)} is not a group of options. Use an object.")
+        names = ", ".join(_join(path, field.name) for field in dataclasses.fields(cls))  # type: ignore[arg-type]
+        raise ConfigError(f"{path or 'config'}: {data} is a value, but this is a group. Set its options: {names}.")
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name in data:
@@ -128,7 +131,7 @@ def _read(value: Any, hint: Any) -> Any:
         return value
     try:
         return json.loads(value.lower() if value in ("True", "False") else value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, or a number or nesting too long for Python to read
         return value
 
 
@@ -155,7 +158,7 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         if not choices:
             return from_json(groups[0], value, path)  # type: ignore[arg-type]
         kind = value.get("kind") if isinstance(value, Mapping) else value
-        if kind not in choices:
+        if not isinstance(kind, str) or kind not in choices:
             raise ConfigError(f"{path}.kind: {kind} is not a choice. Use one of {', '.join(choices)}.")
         return from_json(choices[kind], value, path)
     plain = [member for member in members if member is not type(None)]
@@ -173,11 +176,15 @@ def _plain(hint: Any, value: Any, path: str) -> Any:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{path}: {json.dumps(value)} is not a list. Use values separated by commas.")
         return tuple(_convert(typing.get_args(hint)[0], item, path) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE:
         return float(value)
-    if not isinstance(value, hint) or (hint in (int, float) and isinstance(value, bool)):
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)) or _not_finite(value):
         raise ConfigError(f"{path}: {value} is not {_WORDS.get(hint, hint)}. Use {_WORDS.get(hint, hint)}.")
     return value
+
+
+def _not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _unknown(path: str, name: str, there: Mapping[str, Any]) -> ConfigError:
