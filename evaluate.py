@@ -12,6 +12,7 @@ _PATH = click.Path(path_type=Path)
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--network", type=_PATH, help="Snapshot (.safetensors) of train.py.")
 @click.option("--compare", type=_PATH, help="Instead of a snapshot: another archive, to see how low a score can be.")
+@click.option("--compare-split", help="Split of that archive. Default: all.")
 @click.option("--data", required=True, type=_PATH, help="Archive (.zip) of real pictures.")
 @click.option("--metrics", default="fid", help="fid, kid, or with a count: fid5k,kid.")
 @click.option("--num-samples", type=click.IntRange(min=1), help="Generated pictures. Default: fid 50000, kid 2000.")
@@ -31,16 +32,20 @@ def main(**options):
     \b
     python evaluate.py --network S.safetensors --data kaokore.zip --metrics fid,kid --out scores.json
     python evaluate.py --network S.safetensors --data kaokore.zip --metrics kid --extractor features.pt2
+    python evaluate.py --compare kaokore.zip --compare-split test --data kaokore.zip --split train --metrics kid800
     """
-    from metrics.evaluate import Request, evaluate
+    from metrics.evaluate import Request, evaluate, write_results
 
-    for result in evaluate(Request(**options)):
+    results = evaluate(Request(**options))
+    for result in results:
         recipe = result.recipe
         deviation = f" ± {result.deviation:.4f}" if result.deviation is not None else ""
         counts = f"{recipe['fake_pictures']} against {recipe['real_pictures']} of {recipe['reference']}"
-        click.echo(f"{result.display_name:28} {result.value:10.4f}{deviation:10}  {counts}, split {recipe['split']}")
+        click.echo(f"{result.display_name:32} {result.value:10.4f}{deviation:10}  {counts}, split {recipe['split']}")
         if "note" in recipe:
-            click.echo(f"{'':28} note: {recipe['note']}")
+            click.echo(f"{'':32} note: {recipe['note']}")
+    if options["out"] is not None:
+        write_results(options["out"], results)
 
 
 if __name__ == "__main__":

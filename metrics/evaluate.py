@@ -1,24 +1,26 @@
 """What evaluate.py does: a snapshot (or another archive) against an archive."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dataset.archive import Archive
 from metrics.extractors import load_extractor
+from metrics.fakes import NOISE, evaluation_pictures
 from metrics.reference import DEFAULT_CACHE
 from metrics.score import Result, parse_names, score
 from networks.snapshot import LoadedGenerator, load_generator
-from sampling.labels import labels_for_seeds
-from sampling.pictures import generate_pictures
 from torch_utils import seeds as seeding
 from torch_utils.devices import pick_device
 from torch_utils.errors import ConfigError
 from torch_utils.files import write_text
+
+_MODES = {1: "grey", 3: "RGB"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class Request:
     data: Path
     network: Path | None = None
     compare: Path | None = None
+    compare_split: str | None = None
     metrics: str = "fid"
     num_samples: int | None = None
     split: str | None = None
@@ -42,82 +45,118 @@ class Request:
     cache: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is scored: pictures by count, words for the recipe, the split it was trained on."""
+
+    pictures: Callable[[int], Iterator[Tensor]]
+    about: dict[str, Any]
+    trained_on: str | None = None
+
+
 def evaluate(request: Request) -> list[Result]:
-    """Score as asked and, with `out`, write the results as JSON.
+    """Score as asked.
 
     Raises:
         UserError: for whatever is missing, before pictures are generated.
     """
     if (request.network is None) == (request.compare is None):
         raise ConfigError("nothing to score, or two things. Give either --network SNAPSHOT or --compare ARCHIVE.")
+    if request.out is not None and request.out.is_dir():
+        raise ConfigError(f"--out {request.out}: a folder. Give a file name, for example {request.out}/scores.json.")
     names = [name.strip() for name in request.metrics.split(",")]
-    parse_names(names)
-    real = Archive.open(request.data)
+    most = max(item.samples for item in parse_names(names, request.num_samples))
     device = pick_device(request.device)
+    real = Archive.open(request.data)
     if request.network is not None:
-        fakes, about, trained_on = _of_snapshot(load_generator(request.network, device), real, request)
+        subject = _snapshot(load_generator(request.network, device), real, request)
     else:
-        fakes, about, trained_on = _of_archive(Archive.open(request.compare or ""), real, request)
-    split = request.split or trained_on
-    real.indices(split)
+        subject = _archive(Archive.open(request.compare or ""), real, most, request)
+    split = _split(request.split, subject.trained_on, real)
     extractor = load_extractor(
         exported=request.extractor,
         exported_sha256=request.extractor_sha256,
         inception_weights=request.inception_weights,
         device=device,
+        resolution=real.resolution,
     )
-    results = score(
+    return score(
         names,
         real=real,
         split=split,
-        fakes=fakes,
+        fakes=subject.pictures,
         extractor=extractor,
         num_samples=request.num_samples,
         seed=request.seed,
         cache=request.cache or DEFAULT_CACHE,
-        about=about,
+        about=subject.about,
     )
-    if request.out is not None:
-        write_text(request.out, json.dumps([result.to_json() for result in results], indent=2) + "\n")
-    return results
 
 
-def _of_snapshot(loaded: LoadedGenerator, real: Archive, request: Request):
-    spec = loaded.info.image_spec
+def write_results(path: Path, results: Sequence[Result]) -> None:
+    """Write results with their recipes as a JSON list, atomically."""
+    write_text(path, json.dumps([result.to_json() for result in results], indent=2, ensure_ascii=False) + "\n")
+
+
+def _split(asked: str | None, trained_on: str | None, real: Archive) -> str | None:
+    """The split asked for, else the one trained on, else None for all; it must be there."""
+    if asked is None and trained_on not in (None, "all", *real.split_names):
+        raise ConfigError(
+            f"{real.path.name} has no split '{trained_on}', which the snapshot was trained on. Give --split; "
+            f"there are: {', '.join(('all', *real.split_names))}."
+        )
+    split = asked or trained_on
+    real.indices(split)
+    return None if split == "all" else split
+
+
+def _snapshot(loaded: LoadedGenerator, real: Archive, request: Request) -> Subject:
+    info, spec = loaded.info, loaded.info.image_spec
     if spec.resolution != real.resolution:
         raise ConfigError(
             f"{real.path.name} holds {real.resolution}-pixel pictures, {loaded.path.name} makes "
             f"{spec.resolution}-pixel ones. Pack the data with --resolution {spec.resolution}."
         )
-
-    def fakes(count: int) -> Iterator[Tensor]:
-        # Seeds far from those of the grids, and from those of another --seed.
-        first = seeding.derive(request.seed, "evaluation") % 2**40
-        seeds = list(range(first, first + count))
-        labels = labels_for_seeds(loaded.info, seeds)
-        return generate_pictures(loaded.network, seeds, labels, psi=request.psi, noise="random", batch=request.batch)
-
+    if spec.channels != real.channels:
+        raise ConfigError(
+            f"{real.path.name} holds {_MODES[real.channels]} pictures, {loaded.path.name} makes "
+            f"{_MODES[spec.channels]} ones. Score it against the data it was trained on."
+        )
     about = {
         "network": loaded.path.name,
-        "network_sha256": loaded.info.digest,
-        "images_seen": loaded.info.images_seen,
+        "network_sha256": info.digest,
+        "images_seen": info.images_seen,
         "psi": request.psi,
-        "noise_mode": "random",
+        "noise_mode": NOISE,
+        "labels": "as often as in the training data" if spec.label_sets else "none",
     }
-    trained_on = loaded.info.data.get("split")
-    return fakes, about, trained_on if trained_on in real.split_names else None
+
+    def pictures(count: int) -> Iterator[Tensor]:
+        return evaluation_pictures(loaded.network, info, count, seed=request.seed, psi=request.psi, batch=request.batch)
+
+    return Subject(pictures=pictures, about=about, trained_on=info.data.get("split"))
 
 
-def _of_archive(other: Archive, real: Archive, request: Request):
-    if other.resolution != real.resolution:
+def _archive(other: Archive, real: Archive, most: int, request: Request) -> Subject:
+    if (other.resolution, other.channels) != (real.resolution, real.channels):
         raise ConfigError(
-            f"--compare {other.path.name}: {other.resolution}-pixel pictures against {real.resolution}. Pack one again."
+            f"--compare {other.path.name}: {other.resolution}-pixel {_MODES[other.channels]} pictures against "
+            f"{real.resolution}-pixel {_MODES[real.channels]} ones. Pack one of them again."
         )
+    indices = other.indices(request.compare_split)
+    if most > len(indices):
+        raise ConfigError(
+            f"--compare {other.path.name}: {len(indices)} pictures, {most} asked. Use --num-samples {len(indices)}."
+        )
+    order = indices[torch.randperm(len(indices), generator=seeding.generator(request.seed, "compare")).numpy()]
 
-    def fakes(count: int) -> Iterator[Tensor]:
-        if count > len(other):
-            raise ConfigError(f"--compare {other.path.name}: {len(other)} pictures, {count} asked. Use --num-samples.")
-        order = torch.randperm(len(other), generator=seeding.generator(request.seed, "compare"))[:count].numpy()
-        return (other.load(order[start : start + request.batch]) for start in range(0, count, request.batch))
+    def pictures(count: int) -> Iterator[Tensor]:
+        starts = range(0, count, request.batch)
+        return (other.load(order[start : min(start + request.batch, count)]) for start in starts)
 
-    return fakes, {"compared": other.path.name, "compared_digest": other.digest}, None
+    about = {
+        "compared": other.path.name,
+        "compared_digest": other.digest,
+        "compared_split": request.compare_split or "all",
+    }
+    return Subject(pictures=pictures, about=about)

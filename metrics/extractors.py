@@ -1,6 +1,7 @@
 """Which network turns pictures into features: Inception by default, or a known torch.export program."""
 
 import hashlib
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,32 +17,59 @@ from torch_utils.errors import ConfigError
 KNOWN_EXTRACTORS = {
     "a392783c79ba5f98a9324cfdb90256a4728541ade298b6be489a75b2a0d44b6e": "mobilenet_v2",
 }
-_BATCH = 8  # more is no faster, and a program may keep every activation
+_CPU_BATCH = 8  # more is no faster there, and a program may keep every activation
+_GPU_BATCH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extractor:
-    """A network from pictures to features, and how it is named in results."""
+    """A network from pictures to features, and how it is named in results.
+
+    is_inception: the network FID is defined on; no file's name makes another one so.
+    note: what a reader of a score must know of it; "" for nothing.
+    """
 
     name: str
     sha256: str
     resize: str
     network: torch.nn.Module
     device: torch.device
-
-    @property
-    def is_inception(self) -> bool:
-        """True for the network FID is defined on."""
-        return self.name == features.INCEPTION
+    is_inception: bool
+    note: str = ""
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
-        """uint8 [N, C, H, W], C 1 or 3 → float32 features [N, D], on the CPU."""
+        """uint8 [N, C, H, W], C 1 or 3 → float32 features [N, D], on the CPU; grey is repeated to three channels.
+
+        Raises:
+            ConfigError: the network gives something else than one row of finite numbers a picture.
+        """
         if pictures.dtype != torch.uint8:
             raise TypeError(f"features are of uint8 pictures, not {pictures.dtype}")
         colour = pictures.expand(-1, 3, -1, -1)
-        parts = [self.network(part.to(self.device)).float().cpu() for part in colour.split(_BATCH)]
-        return torch.cat(parts)
+        batch = _CPU_BATCH if self.device.type == "cpu" else _GPU_BATCH
+        rows = torch.cat([self.network(part.to(self.device)).float().cpu() for part in colour.split(batch)])
+        if rows.ndim != 2 or len(rows) != len(pictures):
+            raise ConfigError(
+                f"extractor {self.name}: gives {list(rows.shape)} for {len(pictures)} pictures. Give one that makes "
+                "uint8 [N,3,H,W] into [N,D]."
+            )
+        if not rows.isfinite().all():
+            raise ConfigError(f"extractor {self.name}: gives features that are not finite. Use another one.")
+        return rows
+
+    def try_on(self, resolution: int) -> None:
+        """Raise ConfigError unless it takes one and several pictures of this size."""
+        for count in (1, 3):
+            try:
+                self(torch.zeros(count, 3, resolution, resolution, dtype=torch.uint8))
+            except ConfigError:
+                raise
+            except Exception as error:  # an exported program refuses a shape in many ways
+                raise ConfigError(
+                    f"extractor {self.name}: does not take {count} pictures of {resolution}×{resolution} "
+                    f"({features.one_line(error)}). Export it with dynamic N, H and W."
+                ) from error
 
 
 def load_extractor(
@@ -50,59 +78,95 @@ def load_extractor(
     exported_sha256: str | None = None,
     inception_weights: Path | None = None,
     device: torch.device | str = "cpu",
+    resolution: int | None = None,
 ) -> Extractor:
     """Inception, or the exported program if one is given.
+
+    Args:
+        exported_sha256: needed for a program that is not in KNOWN_EXTRACTORS.
+        inception_weights: torch-fidelity's file; without it, its own download.
+        resolution: of the pictures to come; given, an exported program is tried on that size at once.
 
     Raises:
         ConfigError: a file that is missing, unknown or unusable, or weights that cannot be had.
     """
     device = torch.device(device)
+    if exported is not None and inception_weights is not None:
+        raise ConfigError("--extractor and --inception-weights: two networks. Give one of them.")
     if exported is not None:
-        return _load_exported(exported, exported_sha256, device)
-    network = features.inception(inception_weights).to(device)
+        extractor = _load_exported(exported, exported_sha256, device)
+        if resolution is not None:
+            extractor.try_on(resolution)
+        return extractor
+    if exported_sha256 is not None:
+        raise ConfigError("--extractor-sha256: of no --extractor. Give --extractor FILE.pt2 too.")
+    return _load_inception(inception_weights or features.published_weights(), device)
+
+
+def _load_inception(weights: Path, device: torch.device) -> Extractor:
+    network = features.inception(weights).to(device)
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    note = "" if digest.startswith(features.PUBLISHED_WEIGHTS) else "not the published Inception weights"
     return Extractor(
         name=features.INCEPTION,
-        sha256=_digest(inception_weights) if inception_weights else _state_digest(network),
+        sha256=digest,
         resize="bilinear to 299 as in TensorFlow 1, inside torch-fidelity",
         network=network,
         device=device,
+        is_inception=True,
+        note=note,
     )
 
 
 def _load_exported(path: Path, expected: str | None, device: torch.device) -> Extractor:
     if not path.is_file():
         raise ConfigError(f"--extractor {path}: no such file. Give a torch.export program (.pt2).")
-    digest = _digest(path)
-    if digest not in KNOWN_EXTRACTORS and digest != (expected or "").lower():
+    content = path.read_bytes()  # read once: what is opened below is what the digest is of
+    digest = hashlib.sha256(content).hexdigest()
+    _check_digest(path, digest, expected)
+    program = _open(path, content, device)
+    return Extractor(
+        name=KNOWN_EXTRACTORS.get(digest, path.stem),
+        sha256=digest,
+        resize="inside the program",
+        network=features.register_program(f"exported-{digest}", program),
+        device=device,
+        is_inception=False,
+    )
+
+
+def _check_digest(path: Path, digest: str, expected: str | None) -> None:
+    if expected is not None and expected.lower() != digest:
+        raise ConfigError(
+            f"--extractor {path}: its SHA-256 is {digest}, not --extractor-sha256 {expected}. Check both."
+        )
+    if expected is None and digest not in KNOWN_EXTRACTORS:
         raise ConfigError(
             f"--extractor {path}: not a known extractor, its SHA-256 is {digest}. Opening it could run code: "
             "if you trust it, repeat the digest with --extractor-sha256."
         )
-    name = KNOWN_EXTRACTORS.get(digest, path.stem)
+
+
+def _open(path: Path, content: bytes, device: torch.device) -> torch.nn.Module:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's loader warns about read-only buffers it copies anyway
-            program = torch.export.load(path).module().to(device)
+            # torch.export's own reader makes tensors of a read-only buffer, and copies them later.
+            warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)
+            program = torch.export.load(io.BytesIO(content))
+        return moved(program, device).module()
     except Exception as error:  # torch raises whatever its format's parts raise; the file is the user's
-        reason = " ".join(str(error).split())[:160]
-        raise ConfigError(f"--extractor {path}: not a torch.export program ({reason}). Give a .pt2 file.") from error
-    return Extractor(
-        name=name,
-        sha256=digest,
-        resize="inside the program",
-        network=features.register_program(name, program),
-        device=device,
-    )
+        raise ConfigError(
+            f"--extractor {path}: not a torch.export program ({features.one_line(error)}). Give a .pt2 file."
+        ) from error
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def moved(program: torch.export.ExportedProgram, device: torch.device) -> torch.export.ExportedProgram:
+    """The program on a device: its tensors, and the device names that exporting wrote into its steps."""
+    from torch.export.passes import move_to_device_pass
 
-
-def _state_digest(network: torch.nn.Module) -> str:
-    sha = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        sha.update(name.encode())
-        sha.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return sha.hexdigest()
+    if device.type == "cpu":
+        return program
+    if device.type == "cuda" and device.index is None:  # a step compares names, and "cuda" is not "cuda:0"
+        device = torch.device("cuda", torch.cuda.current_device())
+    return move_to_device_pass(program, device)

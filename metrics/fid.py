@@ -4,16 +4,11 @@ from torch import Tensor
 
 from metrics.features import frechet_distance
 from metrics.metric import Metric, Value
-from torch_utils.errors import ConfigError
-
-_FEWEST = 2
 
 
 def compute(real: Tensor, fake: Tensor, seed: int) -> Value:
     """real, fake: features [N, D]. The covariance of fewer than D pictures is singular, which the notes say."""
     smallest = min(len(real), len(fake))
-    if smallest < _FEWEST:
-        raise ConfigError(f"--metrics fid: {smallest} pictures have no covariance. Use --num-samples 5000 or more.")
     notes = {}
     if smallest <= real.shape[1]:
         notes["note"] = f"{smallest} pictures for {real.shape[1]} features: biased upwards, compare only like with like"
@@ -22,6 +17,7 @@ def compute(real: Tensor, fake: Tensor, seed: int) -> Value:
 
 METRIC = Metric(
     default_samples=50_000,
+    fewest=2,  # one picture has no covariance
     inception_name="FID",
     other_name="Fréchet distance",
     compute=compute,

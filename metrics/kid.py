@@ -4,17 +4,13 @@ from torch import Tensor
 
 from metrics.features import kernel_distance
 from metrics.metric import Metric, Value
-from torch_utils.errors import ConfigError
 
 SUBSETS, SUBSET_SIZE = 100, 300
-_FEWEST = 10
 
 
 def compute(real: Tensor, fake: Tensor, seed: int) -> Value:
     """real, fake: features [N, D]. Subsets are drawn from `seed`, and cut to the smaller set where it is below 300."""
     size = min(SUBSET_SIZE, len(real), len(fake))
-    if size < _FEWEST:
-        raise ConfigError(f"--metrics kid: {size} pictures are too few. Use --num-samples 300 or more.")
     mean, deviation = kernel_distance(real, fake, subsets=SUBSETS, subset_size=size, seed=seed)
     details: dict[str, object] = {"subsets": SUBSETS, "subset_size": size}
     if size < SUBSET_SIZE:
@@ -24,6 +20,7 @@ def compute(real: Tensor, fake: Tensor, seed: int) -> Value:
 
 METRIC = Metric(
     default_samples=2_000,
+    fewest=10,
     inception_name="KID",
     other_name="KID",
     compute=compute,

@@ -19,10 +19,13 @@ class Value:
 class Metric:
     """compute(real features [N, D], fake features [M, D], seed) → Value.
 
+    fewest: pictures on either side without which there is no value.
+    inception_name: what it is called on Inception's features; other_name on any other's.
     whole_reference: against every picture of the split, or against as many as are generated.
     """
 
     default_samples: int
+    fewest: int
     inception_name: str
     other_name: str
     compute: Callable[[Tensor, Tensor, int], Value]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from metrics import fid, kid
 from metrics.extractors import Extractor
 from metrics.features import library_version
 from metrics.metric import Metric
+from metrics.progress import watched
 from metrics.reference import DEFAULT_CACHE, choose, real_features
 from torch_utils.errors import ConfigError
 
@@ -32,7 +34,11 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A score and everything needed to compare it with another."""
+    """A score and everything needed to compare it with another.
+
+    metric: for programs, with its count: "fid50k", "kid2k", "frechet_distance5k_mobilenet_v2".
+    display_name: for people: "FID50k", "Fréchet distance (mobilenet_v2)".
+    """
 
     metric: str
     display_name: str
@@ -46,20 +52,25 @@ class Result:
 
 
 def parse_names(names: Sequence[str], num_samples: int | None = None) -> list[Asked]:
-    """Read metric names; `num_samples` overrides the counts in them and the defaults.
+    """Read metric names; `num_samples` stands for the defaults of those that carry no count.
 
     Raises:
-        ConfigError: an unknown metric, with those there are.
+        ConfigError: an unknown metric, with those there are; a count in the name and another in `num_samples`.
     """
-    asked = []
+    asked: list[Asked] = []
     for name in names:
         match = re.fullmatch(r"([a-z]+)(?:(\d+)(k?))?", name)
         if match is None or match[1] not in METRICS:
             known = ", ".join(METRICS)
             raise ConfigError(f"--metrics {name}: no such metric. Use {known}, or with a count, for example fid5k.")
         metric = METRICS[match[1]]
-        count = int(match[2]) * (1000 if match[3] else 1) if match[2] else metric.default_samples
-        asked.append(Asked(name=match[1], metric=metric, samples=num_samples or count))
+        count = int(match[2]) * (1000 if match[3] else 1) if match[2] else num_samples or metric.default_samples
+        if num_samples is not None and count != num_samples:
+            raise ConfigError(f"--metrics {name} and --num-samples {num_samples}: two counts. Give one of them.")
+        if count < metric.fewest:
+            raise ConfigError(f"--metrics {name}: {count} samples are too few. Use {metric.fewest} or more.")
+        item = Asked(name=match[1], metric=metric, samples=count)
+        asked += [] if item in asked else [item]
     return asked
 
 
@@ -87,27 +98,41 @@ def score(
         about: further lines for the recipe (snapshot digest, psi, …).
     """
     asked = parse_names(names, num_samples)
+    references = [_reference(item, real, split, seed) for item in asked]
+    union = np.unique(np.concatenate(references))  # sorted; each real picture is looked at once
+    real_all = real_features(real, union, extractor, cache)
     most = max(item.samples for item in asked)
-    fake_all = torch.cat([extractor(batch) for batch in fakes(most)])
+    fake_all = torch.cat([extractor(batch) for batch in watched(fakes(most), most, "generated")])
     assert len(fake_all) == most, f"{len(fake_all)} pictures generated, {most} asked for"
     results = []
-    for item in asked:
-        indices = real.indices(split)
-        # FID's reference is the whole set; KID is unbiased and takes as many reals as fakes.
-        indices = indices if item.metric.whole_reference else choose(indices, item.samples, seed)
-        reals = real_features(real, indices, extractor, cache)
+    for item, indices in zip(asked, references, strict=True):
+        reals = real_all[torch.from_numpy(np.searchsorted(union, indices))]
         value = item.metric.compute(reals, fake_all[: item.samples], seed)
-        recipe = _recipe(real, split, extractor, seed) | {"real_pictures": len(reals), "fake_pictures": item.samples}
+        counts = {"real_pictures": len(reals), "fake_pictures": item.samples}
+        recipe = _recipe(real, split, extractor, seed) | counts | (about or {}) | dict(value.details)
+        if notes := [note for note in (extractor.note, recipe.get("note")) if note]:
+            recipe["note"] = "; ".join(map(str, notes))
         results.append(
             Result(
-                metric=item.name,
+                metric=plain_name(item, extractor),
                 display_name=display_name(item, extractor),
                 value=value.value,
                 deviation=value.deviation,
-                recipe=recipe | (about or {}) | dict(value.details),
+                recipe=recipe,
             )
         )
     return results
+
+
+def _reference(item: Asked, real: Archive, split: str | None, seed: int) -> np.ndarray:
+    """FID's reference is the whole set; KID is unbiased and takes as many reals as fakes."""
+    indices = real.indices(split)
+    if len(indices) < item.metric.fewest:
+        raise ConfigError(
+            f"{real.path.name}, split {split or 'all'}: {len(indices)} pictures are too few for {item.name}. "
+            f"Use {item.metric.fewest} or more."
+        )
+    return indices if item.metric.whole_reference else choose(indices, item.samples, seed)
 
 
 def _recipe(archive: Archive, split: str | None, extractor: Extractor, seed: int) -> dict[str, Any]:
@@ -121,14 +146,26 @@ def _recipe(archive: Archive, split: str | None, extractor: Extractor, seed: int
         "extractor": extractor.name,
         "extractor_sha256": extractor.sha256,
         "seed": seed,
+        "device": extractor.device.type,
         "torch": torch.__version__,
         "torch_fidelity": library_version(),
     }
 
 
+def plain_name(asked: Asked, extractor: Extractor) -> str:
+    """fid5k, kid2k; with another network than Inception kid2k_mobilenet_v2, and never fid."""
+    if extractor.is_inception:
+        return asked.metric.inception_name.lower() + _count(asked.samples)
+    other = asked.metric.other_name.lower().replace("é", "e").replace(" ", "_")
+    return f"{other}{_count(asked.samples)}_{extractor.name}"
+
+
 def display_name(asked: Asked, extractor: Extractor) -> str:
     """FID5k, KID2k; with another network than Inception, "KID (mobilenet_v2)" and never FID."""
-    if not extractor.is_inception:
-        return f"{asked.metric.other_name} ({extractor.name})"
-    thousands = asked.samples % 1000 == 0
-    return f"{asked.metric.inception_name}{asked.samples // 1000 if thousands else asked.samples}{'k' * thousands}"
+    if extractor.is_inception:
+        return asked.metric.inception_name + _count(asked.samples)
+    return f"{asked.metric.other_name} ({extractor.name})"
+
+
+def _count(samples: int) -> str:
+    return f"{samples // 1000}k" if samples % 1000 == 0 else str(samples)

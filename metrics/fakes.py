@@ -1,0 +1,27 @@
+"""The generated pictures a score is of: a function of the seed, the same from evaluate.py and during training."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from networks.interface import Generator
+from networks.snapshot import SnapshotInfo
+from sampling.labels import labels_for_seeds
+from sampling.pictures import generate_pictures
+from torch_utils import seeds as seeding
+
+NOISE = "random"
+
+
+def evaluation_pictures(
+    network: Generator, info: SnapshotInfo, count: int, *, seed: int = 0, psi: float = 1.0, batch: int = 32
+) -> Iterator[Tensor]:
+    """Yield `count` pictures, uint8 [n, C, R, R]; labels as often as in the training data, new noise for each picture.
+
+    The first pictures are the same whatever the count and the batch.
+    """
+    # Far from the seeds of grids, and from those of another evaluation seed.
+    first = seeding.derive(seed, "evaluation") % 2**40
+    seeds = range(first, first + count)
+    labels = labels_for_seeds(info, seeds)
+    return generate_pictures(network, seeds, labels, psi=psi, noise=NOISE, batch=batch)
