@@ -1,18 +1,15 @@
 """Scores during training: the functions of evaluate.py on the moving average, without touching the training."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from dataset.archive import Archive
 from metrics.extractors import Extractor, load_extractor
+from metrics.fakes import evaluation_pictures
 from metrics.score import parse_names, score
-from sampling.labels import labels_for_seeds
-from sampling.pictures import generate_pictures
 from training.config import TrainConfig
 from training.outputs import snapshot_info
 from training.state import TrainingState
@@ -25,7 +22,6 @@ class Evaluation:
     archive: Archive
     config: TrainConfig
     extractor: Extractor | None
-    saves: int = 0
 
     @classmethod
     def prepare(cls, config: TrainConfig, archive: Archive, device: torch.device) -> "Evaluation":
@@ -39,27 +35,29 @@ class Evaluation:
             exported_sha256=options.extractor_sha256,
             inception_weights=Path(options.inception_weights) if options.inception_weights else None,
             device=device,
+            resolution=archive.resolution,
         )
         return cls(archive=archive, config=config, extractor=extractor)
 
+    def due(self, ticks: int, *, last: bool) -> bool:
+        """Whether the snapshot saved after so many ticks is scored: a function of the schedule, the same on resume.
+
+        The early first snapshot is not, the last one always.
+        """
+        period = self.config.schedule.snapshot_ticks * self.config.metrics.every
+        return self.extractor is not None and (last or ticks % period == 0)
+
     def scores(self, state: TrainingState, log: Callable[[str], None]) -> dict[str, float]:
-        """Metric values of the moving average, by name; empty when none are due at this save."""
-        self.saves += 1
-        if self.extractor is None or self.saves % self.config.metrics.every:
-            return {}
+        """Metric values of the moving average, by name: those that evaluate.py gives for its snapshot by default."""
+        assert self.extractor is not None
+        info = snapshot_info(state, {}, {})
         results = score(
             self.config.metrics.names,
             real=self.archive,
-            split=self.config.data.split,
-            fakes=lambda count: self._fakes(state, count),
+            split=None if self.config.data.split == "all" else self.config.data.split,
+            fakes=lambda count: evaluation_pictures(state.ema, info, count),
             extractor=self.extractor,
-            seed=self.config.runtime.seed,
         )
         for result in results:
             log(f"{result.display_name}: {result.value:.4f} at {state.images_seen / 1000:g} kimg")
-        return {f"metrics/{re.sub(r'[^a-z0-9]+', '_', r.display_name.lower()).strip('_')}": r.value for r in results}
-
-    def _fakes(self, state: TrainingState, count: int) -> Iterator[Tensor]:
-        seeds = list(range(count))
-        labels = labels_for_seeds(snapshot_info(state, {}, {}), seeds)
-        return generate_pictures(state.ema, seeds, labels, batch=32)
+        return {f"metrics/{result.metric}": result.value for result in results}

@@ -128,7 +128,8 @@ class Run:
                 ticks = ticks_done(state.images_seen, schedule.tick_kimg)
                 save = done or ticks == 1 or ticks % schedule.snapshot_ticks == 0
                 if save:
-                    snapshot, fakes, scores = self._save()
+                    scores = self.evaluation.scores(state, self.log) if self.evaluation.due(ticks, last=done) else {}
+                    snapshot, fakes = self._save(scores)
                     values |= scores
                 writer.write(state.images_seen / 1000, values)
                 if stop_at is not None and state.images_seen >= stop_at:
@@ -162,9 +163,8 @@ class Run:
                 self.log(f"step '{step.name}' skipped at image {state.images_seen}: its gradient is not finite")
         state.advance()
 
-    def _save(self) -> tuple[Path | None, Path | None, dict[str, float]]:
-        """Scores if due, then grid, snapshot and checkpoint. A disk that is full is reported; the older files stay."""
-        scores = self.evaluation.scores(self.state, self.log)
+    def _save(self, scores: dict[str, float]) -> tuple[Path | None, Path | None]:
+        """Grid, snapshot and checkpoint. A disk that is full is reported; the older files stay."""
         name = outputs.kimg_name(self.state.images_seen)
         info = self._info(scores)
         try:
@@ -175,8 +175,8 @@ class Run:
             if self.state.images_seen >= round(self.config.schedule.total_kimg * 1000):
                 raise
             self.log(f"warning: nothing saved: {error} Training goes on and tries again at the next snapshot.")
-            return None, None, scores
-        return snapshot, fakes, scores
+            return None, None
+        return snapshot, fakes
 
 
 def ticks_done(images_seen: int, tick_kimg: float) -> int:

@@ -1,12 +1,16 @@
 """A training run small enough for a test: a few drawn shapes, 16 pixels, a handful of channels."""
 
+import hashlib
 import io
 import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+
+from training.run import RunResult
 
 TINY = (
     "generator.z_dim=8",
@@ -51,3 +55,26 @@ def png(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     return file.getvalue()
+
+
+def weights_digest(run: RunResult) -> str:
+    """SHA-256 of everything in the newest checkpoint."""
+    path = max(run.folder.glob("checkpoint-*.pt"))
+    contents = torch.load(path, weights_only=True)
+    sha = hashlib.sha256()
+
+    def add(value) -> None:
+        if isinstance(value, torch.Tensor):
+            sha.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+        elif isinstance(value, dict):
+            for key in sorted(value, key=str):
+                sha.update(str(key).encode())
+                add(value[key])
+        elif isinstance(value, list | tuple):
+            for item in value:
+                add(item)
+        else:
+            sha.update(repr(value).encode())
+
+    add(contents)
+    return sha.hexdigest()

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from networks.snapshot import load_generator
-from tests.support.tiny_run import TINY, write_archive
-from tests.training.test_run import weights_digest
+from tests.support.tiny_run import TINY, weights_digest, write_archive
 from training.run import RunResult
 
 pytestmark = pytest.mark.slow

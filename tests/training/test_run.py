@@ -1,6 +1,5 @@
 """Whole runs, tiny: what they leave, and that stopping and going on changes nothing."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 from networks.snapshot import load_generator
-from tests.support.tiny_run import TINY, write_archive
+from tests.support.tiny_run import TINY, weights_digest, write_archive
 from torch_utils.errors import ConfigError, SnapshotError, StorageError
 from torch_utils.files import storage_error
 from training import run as run_module
@@ -22,29 +21,6 @@ def start(data: Path, outdir: Path, *, stop_at: int | None = None, settings=SETT
     options = {"cfg": "kaokore", "kimg": 0.096, "tick": 0.016, "snap": 1, "gpus": 0} | flags
     config, folder, archive = open_run(Flags(data=data, outdir=outdir, settings=settings, **options))
     return train(config, folder, archive, stop_at=stop_at)
-
-
-def weights_digest(result: RunResult) -> str:
-    """SHA-256 of everything in the newest checkpoint."""
-    path = max(result.folder.glob("checkpoint-*.pt"))
-    contents = torch.load(path, weights_only=True)
-    sha = hashlib.sha256()
-
-    def add(value) -> None:
-        if isinstance(value, torch.Tensor):
-            sha.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-        elif isinstance(value, dict):
-            for key in sorted(value, key=str):
-                sha.update(str(key).encode())
-                add(value[key])
-        elif isinstance(value, list | tuple):
-            for item in value:
-                add(item)
-        else:
-            sha.update(repr(value).encode())
-
-    add(contents)
-    return sha.hexdigest()
 
 
 @pytest.fixture(scope="module")
