@@ -79,7 +79,7 @@ def pack(
         attribution=attribution,
     )
     started = time.perf_counter()
-    count = pack_pictures(source, out, options, lambda line: click.echo(line, err=True))
+    count = pack_pictures(source, out, options, click.echo)
     _print_archive(out, count / (time.perf_counter() - started))
 
 

@@ -60,7 +60,7 @@ def test_unreadable_pictures_give_their_list_and_status_2(repository: Path, tmp_
     source = write_folder(tmp_path / "in", picture_files(2) | {"bad.png": b"hello"})
     result = tool(repository, "pack", source, "--out", tmp_path / "o.zip", "--resolution", 32)
     assert_one_line(result, "1 of 3 pictures cannot be read")
-    assert "unreadable: bad.png: not a picture" in result.stderr
+    assert "unreadable: bad.png: not a picture" in result.stdout
     assert not (tmp_path / "o.zip").exists()
 
 
