@@ -25,7 +25,8 @@ class Preset:
     """A row of the table; None means "derived", see `resolve`.
 
     width: feature maps as a share of StyleGAN2's (channel base 32768); top: their maximum.
-    lr: for both networks; ema: half-life in kimg; ramp: share of the images seen that bounds it.
+    lr: for both networks; ema: half-life in kimg; ramp: share of the images seen that bounds it; threads: on the CPU,
+    0 for as many as torch takes.
     """
 
     batch: int | None
@@ -48,6 +49,7 @@ class Preset:
     snap: int
     noise: bool = True
     r1_every: int = 16
+    threads: int = 0
 
 
 # fmt: off
@@ -62,7 +64,7 @@ PRESETS: dict[str, Preset] = {
     "paper1024":  Preset( 32,   4,    1.0,    512, 512,  0.002, 2.0,  10.0, None, 8,  2.0, 0.9, "resnet", 25000,  "bgc",   False, 4.0, 50),
     "cifar":      Preset( 64,   32,   1.0,    512, 512, 0.0025, 0.01, 500., 0.05, 2,  0.0, 0.0, "orig",   100000, "bgc",   False, 4.0, 50),
     "kaokore":    Preset( None, None, None,   512, 512,  None,  None, None, 0.05, 2,  2.0, 0.9, "resnet", 25000,  "faces", True,  4.0, 10),
-    "demo":       Preset( 8,    4,    1 / 64, 64,  64,   0.01, 1.0,  2.0,  0.05, 2,  0.0, 0.0, "resnet", 50,     "none",  True,  2.0, 5, noise=False),
+    "demo":       Preset( 8,    4,    1 / 64, 64,  64,   0.01, 1.0,  2.0,  0.05, 2,  0.0, 0.0, "resnet", 40,     "none",  True,  2.0, 5, noise=False, threads=1),
 }
 # fmt: on
 
@@ -112,7 +114,7 @@ def resolve(
             tick_kimg=row.tick,
             snapshot_ticks=row.snap,
         ),
-        runtime=RuntimeConfig(gpus=gpus),
+        runtime=RuntimeConfig(gpus=gpus, threads=row.threads),
     )
 
 
