@@ -13,6 +13,7 @@ from torch_utils.cli import run
 from torch_utils.errors import UserError
 from torch_utils.files import atomic_write
 
+HERE = Path(__file__).parent
 FOLDER = Path("demo")
 CPU_PLAN = {"count": "2000", "resolution": "32", "cfg": "demo"}
 GPU_PLAN = {"count": "8000", "resolution": "128", "cfg": "kaokore", "kimg": "400"}
@@ -64,7 +65,7 @@ def _step(script: str, *arguments: object, must_succeed: bool = True) -> None:
     """Show a command and run it; its own messages say what is wrong."""
     words = [script, *map(str, arguments)]
     click.echo(f"\n$ python {shlex.join(words)}")
-    status = subprocess.run([sys.executable, *words], check=False).returncode
+    status = subprocess.run([sys.executable, HERE / script, *words[1:]], check=False).returncode
     if status and must_succeed:
         raise UserError(f"{script} ended with status {status}. Its message stands above.")
 
