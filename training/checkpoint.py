@@ -1,6 +1,8 @@
 """Checkpoints: the whole training state as tensors and numbers, enough to go on exactly where a run stopped."""
 
 import contextlib
+import errno
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
             torch.save(_contents(state), temporary)
         except RuntimeError as error:
             # torch hides the system's error; the disk's free space tells what it was.
-            raise OSError(28, str(error)) from error
+            raise OSError(errno.ENOSPC, str(error)) from error
     for old in sorted(folder.glob(_PATTERN))[:-_KEEP]:
         with contextlib.suppress(OSError):
             old.unlink()
@@ -56,10 +58,28 @@ def is_whole(path: Path) -> bool:
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> None:
-    """Fill the state from a checkpoint, the number of threads too: convolution gradients depend on it."""
-    contents = torch.load(path, map_location=state.players.data.device, weights_only=True)
-    if contents.get("format") != FORMAT:
-        raise SnapshotError(f"{path}: not a checkpoint of this program. Use another --outdir.")
+    """Fill the state from a checkpoint, the number of threads too: convolution gradients depend on it.
+
+    Raises:
+        SnapshotError: a file of another program or version, or of another network.
+    """
+    try:
+        contents = torch.load(path, map_location=state.players.data.device, weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise SnapshotError(f"{path}: not a checkpoint of this program. Use another --outdir.") from error
+    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+        raise SnapshotError(
+            f"{path}: not a checkpoint of this version. Use the one that wrote it, or another --outdir."
+        )
+    try:
+        _fill(state, contents)
+    except (RuntimeError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise SnapshotError(f"{path}: not a state of these networks ({reason}). Use another --outdir.") from error
+    torch.set_num_threads(contents["threads"])
+
+
+def _fill(state: TrainingState, contents: dict[str, Any]) -> None:
     state.players.generator.load_state_dict(contents["generator"])
     state.players.discriminator.load_state_dict(contents["discriminator"])
     state.ema.load_state_dict(contents["ema"])
@@ -69,7 +89,6 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
     state.players.augment_p = contents["augment_p"]
     for name in ("images_seen", "batches_done", "steps_skipped", "sign_sum", "sign_count"):
         setattr(state, name, contents[name])
-    torch.set_num_threads(contents["threads"])
 
 
 def _contents(state: TrainingState) -> dict[str, Any]:

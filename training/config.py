@@ -52,6 +52,7 @@ class PathLengthConfig:
     def __post_init__(self):
         require(self.weight >= 0, "losses.path_length.weight", self.weight, "Use 0 (off) or more.")
         require(self.every >= 1, "losses.path_length.every", self.every, "Use 1 or more.")
+        require(0 < self.decay <= 1, "losses.path_length.decay", self.decay, "Use a share above 0, up to 1.")
         require(self.batch_shrink >= 1, "losses.path_length.batch_shrink", self.batch_shrink, "Use 1 or more.")
 
 
@@ -62,6 +63,9 @@ class LossesConfig:
     r1: R1Config = field(default_factory=R1Config)
     path_length: PathLengthConfig = field(default_factory=PathLengthConfig)
     style_mixing: float = 0.9  # probability that a picture mixes two styles (Karras et al. 2019)
+
+    def __post_init__(self):
+        require(0 <= self.style_mixing <= 1, "losses.style_mixing", self.style_mixing, "Use a probability, 0 to 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,12 @@ class OptimizerConfig:
     beta2: float = 0.99
     epsilon: float = 1e-8
 
+    def __post_init__(self):
+        for name in ("generator_lr", "discriminator_lr", "epsilon"):
+            require(getattr(self, name) > 0, f"optimizer.{name}", getattr(self, name), "Use a positive number.")
+        for name in ("beta1", "beta2"):
+            require(0 <= getattr(self, name) < 1, f"optimizer.{name}", getattr(self, name), "Use 0 or more, below 1.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class EmaConfig:
@@ -81,6 +91,10 @@ class EmaConfig:
 
     half_life_kimg: float = 10.0
     ramp: float | None = 0.05
+
+    def __post_init__(self):
+        require(self.half_life_kimg >= 0, "ema.half_life_kimg", self.half_life_kimg, "Use 0 (no average) or more.")
+        require(self.ramp is None or self.ramp > 0, "ema.ramp", self.ramp, "Use a positive number, or null for none.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +128,10 @@ class TransferConfig:
     snapshot: str | None = None
     freeze_discriminator: int = 0
 
+    def __post_init__(self):
+        layers = self.freeze_discriminator
+        require(layers >= 0, "transfer.freeze_discriminator", layers, "Use 0 (none) or more.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsConfig:
@@ -129,6 +147,9 @@ class MetricsConfig:
     extractor_sha256: str | None = None
     inception_weights: str | None = None
 
+    def __post_init__(self):
+        require(self.every >= 1, "metrics.every", self.every, "Use 1 or more.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeConfig:
@@ -139,6 +160,11 @@ class RuntimeConfig:
     threads: int = 0
     workers: int = 2
     snapshot_parts: Literal["all", "ema"] = "all"
+
+    def __post_init__(self):
+        for name in ("seed", "gpus", "threads"):
+            require(getattr(self, name) >= 0, f"runtime.{name}", getattr(self, name), "Use 0 or more.")
+        require(self.workers >= 1, "runtime.workers", self.workers, "Use 1 or more.")
 
 
 @dataclass(frozen=True, kw_only=True)
