@@ -10,7 +10,6 @@ import click
 from PIL import Image
 
 from torch_utils.cli import run
-from torch_utils.errors import UserError
 from torch_utils.files import atomic_write
 
 HERE = Path(__file__).parent
@@ -22,7 +21,7 @@ GAP, SCALED_TO = 16, 768
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--folder", default=FOLDER, type=click.Path(path_type=Path), help="Where everything goes.")
-@click.option("--kimg", type=float, help="Train longer or shorter than the demo does.")
+@click.option("--kimg", type=click.FloatRange(min=0, min_open=True), help="Train longer or shorter than the demo does.")
 @click.option("--cpu", is_flag=True, help="Take the small demo even if there is a GPU.")
 def main(folder, kimg, cpu):
     """Draw faces, pack them, train a small StyleGAN on them, and put its uncurated grid beside the reals.
@@ -67,7 +66,7 @@ def _step(script: str, *arguments: object, must_succeed: bool = True) -> None:
     click.echo(f"\n$ python {shlex.join(words)}")
     status = subprocess.run([sys.executable, HERE / script, *words[1:]], check=False).returncode
     if status and must_succeed:
-        raise UserError(f"{script} ended with status {status}. Its message stands above.")
+        raise click.exceptions.Exit(status)
 
 
 def _side_by_side(left: Path, right: Path, out: Path) -> None:

@@ -16,7 +16,13 @@ SHORT = ("--cpu", "--kimg", "0.064")
 
 
 def python(repository: Path, cwd: Path, *arguments: object) -> str:
-    result = subprocess.run(
+    result = run(repository, cwd, *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def run(repository: Path, cwd: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, repository / str(arguments[0]), *map(str, arguments[1:])],
         cwd=cwd,
         capture_output=True,
@@ -24,8 +30,6 @@ def python(repository: Path, cwd: Path, *arguments: object) -> str:
         timeout=300,
         env=os.environ | {"PYTHONIOENCODING": "utf-8"},
     )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +74,12 @@ def test_a_second_demo_trains_nothing_and_makes_the_same_picture(demo, repositor
 def states(cwd: Path) -> dict[str, int]:
     """When each checkpoint was written."""
     return {path.name: path.stat().st_mtime_ns for path in (cwd / "demo/run").glob("checkpoint-*.pt")}
+
+
+def test_a_step_that_fails_ends_the_demo_with_its_own_line(repository, tmp_path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo/faces.zip").write_bytes(b"not a zip")
+    result = run(repository, tmp_path, "demo.py", *SHORT)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: demo/faces.zip: not a zip")
+    assert len(result.stderr.splitlines()) == 1
