@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from dataset import kaokore, manifest
-from dataset.sources import Source, leads_outside, printable
+from dataset.sources import Source, leads_outside
 from torch_utils.errors import DataError
 from torch_utils.labels import UNLABELLED, LabelSet
+from torch_utils.text import printable
 
 FOLDER_SET = "folder"
 

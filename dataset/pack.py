@@ -14,9 +14,10 @@ from tqdm import tqdm
 from dataset.convert import Conversion, convert, cropped_size, encode
 from dataset.decode import PictureError, open_header
 from dataset.facts import Facts, facts_of
-from dataset.sources import Source, open_source, printable
+from dataset.sources import Source, open_source
 from dataset.writer import Description, write_archive
 from torch_utils.errors import ConfigError, DataError
+from torch_utils.text import printable
 
 WAITING_PER_THREAD = 4  # pictures decoded ahead of the one being written
 

@@ -10,6 +10,7 @@ from typing import IO
 
 from dataset.zips import is_picture_name, open_zip, read_entry
 from torch_utils.errors import DataError
+from torch_utils.text import printable
 
 
 class Source(ABC):
@@ -111,12 +112,6 @@ def leads_outside(name: str) -> bool:
     """Whether a name is absolute, has a drive or climbs up: `../x.png`, `/x.png`, `C:\\x.png`, `..\\x.png`."""
     path = PurePosixPath(name.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
-
-
-def printable(name: str) -> str:
-    """A name without bytes that are not UTF-8, control characters and line ends."""
-    text = name.encode("utf-8", "backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _raise(error: OSError) -> None:

@@ -1,8 +1,16 @@
 """Errors a user can mend: one line that says what, the value and the remedy."""
 
+from torch_utils.text import printable
+
 
 class UserError(Exception):
-    """Something the user can put right. Printed as one line, without traceback, exit status 2."""
+    """Something the user can put right. Printed as one line, without traceback, exit status 2.
+
+    Names and values from outside stand in it, so line ends and control characters are shown escaped.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
 
 
 class ConfigError(UserError):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset.sources import leads_outside, open_source, printable
+from dataset.sources import leads_outside, open_source
 from tests.support.drawn_pictures import blocks, encoded, picture_files, write_folder, write_zip
 from torch_utils.errors import DataError
 
@@ -52,8 +52,3 @@ def test_a_symbolic_link_in_a_zip_is_not_read(tmp_path: Path) -> None:
         archive.writestr(link, "/etc/passwd")
     with open_source(tmp_path / "a.zip") as source, pytest.raises(DataError, match="x.png: a symbolic link"):
         source.read("x.png")
-
-
-def test_names_are_shown_without_control_characters() -> None:
-    assert printable("a\nb\x1b[31m\udcff.png") == "a\\nb\\x1b[31m\\udcff.png"
-    assert printable("顔.png") == "顔.png"

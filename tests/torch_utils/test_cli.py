@@ -34,9 +34,9 @@ def test_an_error_the_user_can_mend_is_one_line_and_status_2(monkeypatch, capsys
     assert output.out == ""
 
 
-def test_line_breaks_in_a_message_are_flattened(monkeypatch, capsys):
-    assert status_of(monkeypatch, raising(DataError("a.png: damaged\n  (truncated). Replace it."))) == 2
-    assert capsys.readouterr().err == "error: a.png: damaged (truncated). Replace it.\n"
+def test_line_breaks_in_a_name_are_shown_escaped_on_one_line(monkeypatch, capsys):
+    assert status_of(monkeypatch, raising(DataError("a\nb.png: damaged. Replace it."))) == 2
+    assert capsys.readouterr().err == "error: a\\nb.png: damaged. Replace it.\n"
 
 
 def test_a_misspelt_option_is_one_line_with_the_nearest_name(monkeypatch, capsys):
