@@ -1,5 +1,6 @@
 """Snapshots: one .safetensors file with weights, configs and provenance, checked by digest, running no code."""
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -117,7 +118,7 @@ def read_snapshot(path: Path | str, prefixes: tuple[str, ...]) -> tuple[Snapshot
         ) from error
     if digest != metadata[_DIGEST_KEY]:
         raise SnapshotError(f"{path}: damaged, its SHA-256 is not the one it was saved with. Use another copy.")
-    return _info(path, json.loads(document), digest), wanted
+    return _info(path, document, digest), wanted
 
 
 def _digest(document: str, tensors: Iterable[tuple[str, Tensor]]) -> str:
@@ -143,13 +144,16 @@ def _document(info: SnapshotInfo) -> dict[str, Any]:
     }
 
 
-def _info(path: Path, document: dict[str, Any], digest: str) -> SnapshotInfo:
-    if document.get("format") != FORMAT:
-        raise SnapshotError(f"{path}: format '{document.get('format')}' is not '{FORMAT}'. Use a matching version.")
-    kind = document["generator"].get("kind")
-    if kind not in GENERATORS:
-        raise SnapshotError(f"{path}: holds a '{kind}' generator; this version knows {', '.join(GENERATORS)}.")
+def _info(path: Path, text: str, digest: str) -> SnapshotInfo:
     try:
+        document = json.loads(text)
+        if document["format"] != FORMAT:
+            raise SnapshotError(f"{path}: format '{document['format']}' is not '{FORMAT}'. Use a matching version.")
+        kind = document["generator"]["kind"]
+        if kind not in GENERATORS:
+            raise SnapshotError(
+                f"{path}: holds a '{kind}' generator; this version knows {', '.join(GENERATORS)}. Use a newer version."
+            )
         return SnapshotInfo(
             image_spec=from_json(ImageSpec, document["image_spec"], "image_spec"),
             generator=from_json(GENERATORS[kind], document["generator"], "generator"),
@@ -161,7 +165,7 @@ def _info(path: Path, document: dict[str, Any], digest: str) -> SnapshotInfo:
             project_version=document["project_version"],
             digest=digest,
         )
-    except (ConfigError, KeyError) as error:
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise SnapshotError(
             f"{path}: its header is not understood ({error}). Use the version that saved it."
         ) from error
@@ -169,6 +173,4 @@ def _info(path: Path, document: dict[str, Any], digest: str) -> SnapshotInfo:
 
 def _errno_of(message: str) -> int:
     """safetensors reports the operating system's error as text only."""
-    import errno
-
     return errno.ENOSPC if "No space" in message or "os error 28" in message else errno.EIO
