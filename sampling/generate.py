@@ -1,5 +1,6 @@
 """What generate.py does: read a request, sample, write a grid or single pictures."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from networks.interface import NoiseMode
 from networks.snapshot import LoadedGenerator, load_generator
 from sampling.labels import class_names, labels_for_seeds
 from sampling.pictures import generate_pictures
-from sampling.provenance import provenance
+from sampling.provenance import consecutive, provenance
 from torch_utils.devices import pick_device
 from torch_utils.errors import ConfigError
 from torch_utils.images import grid as lay_out
@@ -19,6 +20,7 @@ from torch_utils.images import write_png
 from torch_utils.labels import parse_choices
 
 _MOST_SEEDS = 1_000_000
+_MOST_DIGITS = 18  # of a seed: file names and Python's reader of numbers have bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +46,7 @@ def generate(request: Request) -> Iterator[str]:
     Raises:
         ConfigError, SnapshotError: before anything is computed.
     """
-    if request.out is None and request.folder is None:
-        raise ConfigError("nothing to write. Give --out grid.png, --images FOLDER, or both.")
-    if request.out is not None and request.out.suffix.lower() != ".png":
-        raise ConfigError(f"--out {request.out}: not a PNG name. Use a name that ends in .png.")
-    columns, rows = parse_grid(request.grid)
-    seeds = parse_seeds(request.seeds) if request.seeds else list(range(columns * rows))
-    if request.out is not None and len(seeds) > columns * rows and request.folder is None:
-        raise ConfigError(f"--seeds: {len(seeds)} seeds do not fit --grid {request.grid}. Use a larger grid.")
+    columns, rows, seeds = _checked(request)
     loaded = load_generator(request.network, pick_device(request.device))
     chosen = parse_choices(request.classes, loaded.info.image_spec.label_sets)
     labels = labels_for_seeds(loaded.info, seeds, chosen)
@@ -68,9 +63,25 @@ def generate(request: Request) -> Iterator[str]:
     if request.out is not None:
         shown = torch.cat(shown_batches)
         words = dict(choice.split("=", 1) for choice in request.classes)
-        text = provenance(loaded, seeds[: len(shown)], psi=request.psi, noise=request.noise, classes=words)
-        write_png(request.out, lay_out(shown, columns), {**text, "grid": f"{columns}x{rows}, uncurated"})
+        text = _provenance(loaded, seeds[: len(shown)], words, request)
+        layout = f"{columns}x{rows}" + (", uncurated" if consecutive(seeds) else "")
+        write_png(request.out, lay_out(shown, columns), {**text, "grid": layout})
         yield f"{request.out}: {len(shown)} seeds, psi {request.psi:g}"
+
+
+def _checked(request: Request) -> tuple[int, int, list[int]]:
+    """Columns, rows and seeds, once all that needs no snapshot is known to be in order."""
+    if request.out is None and request.folder is None:
+        raise ConfigError("nothing to write. Give --out grid.png, --images FOLDER, or both.")
+    if request.out is not None and request.out.suffix.lower() != ".png":
+        raise ConfigError(f"--out {request.out}: not a PNG name. Use a name that ends in .png.")
+    if not math.isfinite(request.psi):
+        raise ConfigError(f"--trunc {request.psi}: not a finite number. Use for example 0.7.")
+    columns, rows = parse_grid(request.grid)
+    seeds = parse_seeds(request.seeds) if request.seeds is not None else list(range(columns * rows))
+    if request.out is not None and len(seeds) > columns * rows and request.folder is None:
+        raise ConfigError(f"--seeds: {len(seeds)} seeds do not fit --grid {request.grid}. Use a larger grid.")
+    return columns, rows, seeds
 
 
 def _sample(loaded: LoadedGenerator, seeds: list[int], labels: Tensor, request: Request) -> Iterator[Tensor]:
@@ -89,8 +100,12 @@ def _sample(loaded: LoadedGenerator, seeds: list[int], labels: Tensor, request: 
 def _write_singles(batch: Tensor, loaded: LoadedGenerator, seeds: list[int], labels: Tensor, request: Request) -> None:
     assert request.folder is not None
     for picture, seed, row in zip(batch, seeds, labels.tolist(), strict=True):
-        text = provenance(loaded, [seed], psi=request.psi, noise=request.noise, classes=class_names(loaded.info, row))
+        text = _provenance(loaded, [seed], class_names(loaded.info, row), request)
         write_png(request.folder / f"seed{seed:06d}.png", picture, text)
+
+
+def _provenance(loaded: LoadedGenerator, seeds: list[int], classes: dict[str, str], request: Request) -> dict[str, str]:
+    return provenance(loaded, seeds, psi=request.psi, cutoff=request.cutoff, noise=request.noise, classes=classes)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -102,7 +117,7 @@ def parse_seeds(text: str) -> list[int]:
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+        if not _is_count(first) or (dash and not _is_count(last)):
             raise ConfigError(f"--seeds {text}: '{part}' is no number and no range. Use for example 0-63 or 1,5,9.")
         low, high = int(first), int(last) if dash else int(first)
         if high < low:
@@ -114,8 +129,16 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def parse_grid(text: str) -> tuple[int, int]:
-    """ "8x4" → (columns, rows)."""
+    """ "8x4" → (columns, rows).
+
+    Raises:
+        ConfigError: of another form, or a side that is 0 or more than 256.
+    """
     columns, _, rows = text.lower().partition("x")
-    if not (columns.isdecimal() and rows.isdecimal() and 0 < int(columns) <= 256 and 0 < int(rows) <= 256):
+    if not all(_is_count(side) and 0 < int(side) <= 256 for side in (columns, rows)):
         raise ConfigError(f"--grid {text}: not of the form COLUMNSxROWS, each from 1 to 256. Use for example 8x8.")
     return int(columns), int(rows)
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _MOST_DIGITS

@@ -6,9 +6,15 @@ from networks.snapshot import LoadedGenerator
 
 
 def provenance(
-    loaded: LoadedGenerator, seeds: Sequence[int], *, psi: float, noise: str, classes: Mapping[str, str] | None = None
+    loaded: LoadedGenerator,
+    seeds: Sequence[int],
+    *,
+    psi: float,
+    noise: str,
+    cutoff: int | None = None,
+    classes: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Text chunks: seeds, psi, noise mode, classes, snapshot digest, data licence and attribution."""
+    """Text chunks: seeds, psi and its cutoff, noise mode, classes, snapshot digest, data licence and attribution."""
     info = loaded.info
     text = {
         "Software": f"kaokore-stylegan {info.project_version}",
@@ -19,6 +25,8 @@ def provenance(
         "snapshot_sha256": info.digest,
         "images_seen": str(info.images_seen),
     }
+    if cutoff is not None:
+        text["psi_cutoff"] = str(cutoff)
     if classes:
         text["class"] = ", ".join(f"{name}={value}" for name, value in classes.items())
     for key in ("licence", "attribution"):
@@ -29,6 +37,11 @@ def provenance(
 
 def seed_words(seeds: Sequence[int]) -> str:
     """Seeds as the user would write them: 0-63, or 1,5,9."""
-    if len(seeds) > 1 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+    if len(seeds) > 1 and consecutive(seeds):
         return f"{seeds[0]}-{seeds[-1]}"
     return ",".join(map(str, seeds))
+
+
+def consecutive(seeds: Sequence[int]) -> bool:
+    """True for a run of seeds without gaps: what an uncurated grid shows."""
+    return list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
