@@ -73,11 +73,10 @@ def test_values_are_those_of_the_metrics_on_the_features(archive, extractor):
     results = score(["fid30", "kid30"], real=archive, split="test", fakes=Fakes(), extractor=extractor, cache=None)
     real = extractor(archive.load(archive.indices("test")))
     fake = extractor(torch.cat(list(Fakes()(30))))
-    assert results[0].value == fid.compute(real, fake, 0).value
-    assert (results[1].value, results[1].deviation) == (
-        kid.compute(real, fake, 0).value,
-        kid.compute(real, fake, 0).deviation,
-    )
+    # Features of other batches differ in the last bits, which the matrix root of twelve pictures enlarges.
+    assert results[0].value == pytest.approx(fid.compute(real, fake, 0).value, rel=1e-5)
+    expected = kid.compute(real, fake, 0)
+    assert (results[1].value, results[1].deviation) == pytest.approx((expected.value, expected.deviation), rel=1e-5)
 
 
 def test_another_network_than_inception_never_makes_a_fid(archive, extractor):
