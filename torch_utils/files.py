@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,7 +25,10 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        usual_rights = stat.S_IMODE(temporary.stat().st_mode)
         yield temporary
+        temporary.chmod(usual_rights)  # safetensors writes for the owner alone, whatever the umask
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
