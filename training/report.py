@@ -1,5 +1,6 @@
 """What a run tells: averages over a tick, a progress line, stats.jsonl, TensorBoard."""
 
+import contextlib
 import json
 import math
 import resource
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from torch_utils import distributed
+from torch_utils.files import write_text
 
 
 class TickAverages:
@@ -40,14 +42,17 @@ class TickAverages:
 class Writer:
     """stats.jsonl (the record) and TensorBoard events (a view of it), in the run folder.
 
+    Args:
+        images_seen: where the run starts or goes on; what an interrupted run told of later images is taken back.
     A full disk loses lines, says so once, and never stops training.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, images_seen: int):
         from torch.utils.tensorboard.writer import SummaryWriter  # slow to import, needed by a real run only
 
         self._path = folder / "stats.jsonl"
-        self._board = SummaryWriter(str(folder / "tensorboard"))
+        _drop_later_lines(self._path, images_seen)
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=images_seen + 1)
         self._lost = False
 
     def write(self, kimg: float, values: Mapping[str, float]) -> None:
@@ -66,6 +71,23 @@ class Writer:
     def close(self) -> None:
         """Finish the TensorBoard file."""
         self._board.close()
+
+
+def _drop_later_lines(path: Path, images_seen: int) -> None:
+    """Keep the lines up to an image count, so that a run that goes on tells each tick once."""
+    with contextlib.suppress(FileNotFoundError):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        kept = [line for line in lines if _images_of(line) <= images_seen]
+        if len(kept) < len(lines):
+            write_text(path, "".join(f"{line}\n" for line in kept))
+
+
+def _images_of(line: str) -> float:
+    """Images a line of stats.jsonl was written at; infinity for a line cut short by a kill."""
+    try:
+        return round(json.loads(line)["kimg"] * 1000)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return math.inf
 
 
 def progress_line(kimg: float, total_kimg: float, seconds_per_kimg: float, values: Mapping[str, float]) -> str:

@@ -119,7 +119,7 @@ class Run:
         """Train, tick by tick, to the end (or to `stop_at`)."""
         schedule, state = self.config.schedule, self.state
         total = round(schedule.total_kimg * 1000)
-        writer, averages = Writer(self.folder), TickAverages(self.device)
+        writer, averages = Writer(self.folder, state.images_seen), TickAverages(self.device)
         snapshot, fakes = None, None
         try:
             while state.images_seen < total:

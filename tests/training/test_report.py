@@ -28,7 +28,7 @@ def test_the_progress_line_names_kimg_speed_time_left_p_and_losses():
 
 
 def test_a_disk_that_is_full_loses_lines_and_says_so_once(tmp_path, capsys):
-    writer = Writer(tmp_path)
+    writer = Writer(tmp_path, 0)
     writer._path = tmp_path / "absent" / "stats.jsonl"
     writer.write(1.0, {"a": 1.0})
     writer.write(2.0, {"a": 1.0})
@@ -37,9 +37,20 @@ def test_a_disk_that_is_full_loses_lines_and_says_so_once(tmp_path, capsys):
 
 
 def test_stats_are_one_json_object_a_line(tmp_path):
-    writer = Writer(tmp_path)
+    writer = Writer(tmp_path, 0)
     writer.write(1.0, {"loss/G": 0.5})
     writer.write(2.0, {"loss/G": 0.25})
     writer.close()
     lines = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
     assert [(line["kimg"], line["loss/G"]) for line in lines] == [(1.0, 0.5), (2.0, 0.25)]
+
+
+def test_going_on_takes_back_what_was_told_after_the_checkpoint(tmp_path):
+    lines = [json.dumps({"kimg": kimg}) for kimg in (1.0, 2.0, 3.0)]
+    (tmp_path / "stats.jsonl").write_text("\n".join(lines) + '\n{"kimg": 4.0, "loss/G"')
+    writer = Writer(tmp_path, 2000)
+    writer.write(3.0, {"loss/G": 0.5})
+    writer.close()
+    told = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    assert [line["kimg"] for line in told] == [1.0, 2.0, 3.0]
+    assert told[2]["loss/G"] == 0.5

@@ -70,6 +70,13 @@ def test_a_run_stopped_and_started_again_ends_bit_equal(data, unbroken, tmp_path
     assert weights_digest(second) == weights_digest(unbroken)
 
 
+def test_every_tick_is_told_once_after_going_on_from_an_older_checkpoint(data, tmp_path):
+    start(data, tmp_path / "run", snap=2, stop_at=48)  # told of 48, saved at 32
+    start(data, tmp_path / "run", snap=2, kimg=0.064)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
+    assert [line["kimg"] for line in lines] == pytest.approx([0.016, 0.032, 0.048, 0.064])
+
+
 def test_another_seed_ends_elsewhere(data, unbroken, tmp_path):
     assert weights_digest(start(data, tmp_path / "run", cond="all", seed=1)) != weights_digest(unbroken)
 
