@@ -1,0 +1,66 @@
+"""generate.py from its command line; what it does is tested in tests/sampling."""
+
+import importlib
+import sys
+
+import pytest
+from PIL import Image
+
+from dataset.archive import Archive
+from tests.support.tiny_run import write_archive
+from tests.support.tiny_snapshot import write_snapshot
+from torch_utils import cli
+from torch_utils.images import read_png_text
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    archive = Archive.open(write_archive(folder / "discs.zip"))
+    return write_snapshot(folder / "s.safetensors", archive, conditional=True)
+
+
+@pytest.fixture
+def run(network, monkeypatch, capsys):
+    """Run the script on the network; gives status and what it printed."""
+    command = importlib.import_module("generate").main
+
+    def call(*arguments: object) -> tuple[object, str]:
+        words = ["generate.py", "--network", network, "--device", "cpu", *arguments]
+        monkeypatch.setattr(sys, "argv", [str(word) for word in words])
+        with pytest.raises(SystemExit) as stop:
+            cli.run(command)
+        output = capsys.readouterr()
+        return stop.value.code, output.out + output.err
+
+    return call
+
+
+def test_every_option_reaches_the_picture(run, tmp_path):
+    out = tmp_path / "grid.png"
+    options = ["--grid", "3x2", "--seeds", "10-15", "--trunc", 0.5, "--trunc-cutoff", 2, "--noise-mode", "random"]
+    status, said = run("--out", out, "--class", "colour=red", "--class", "size=large", "--batch", 4, *options)
+    assert (status or 0, said) == (0, f"{out}: 6 seeds, psi 0.5\n")
+    with Image.open(out) as grid:
+        assert grid.size == (3 * 16, 2 * 16)
+    text = read_png_text(out)
+    told = {key: text[key] for key in ("seeds", "psi", "psi_cutoff", "noise_mode", "class", "grid")}
+    assert told == {
+        "seeds": "10-15",
+        "psi": "0.5",
+        "psi_cutoff": "2",
+        "noise_mode": "random",
+        "class": "colour=red, size=large",
+        "grid": "3x2, uncurated",
+    }
+
+
+def test_single_pictures_go_into_a_folder(run, tmp_path):
+    status, said = run("--images", tmp_path / "faces", "--seeds", "3,5")
+    assert (status or 0, said) == (0, f"2 pictures in {tmp_path / 'faces'}\n")
+    assert sorted(path.name for path in (tmp_path / "faces").iterdir()) == ["seed000003.png", "seed000005.png"]
+
+
+def test_nothing_to_write_is_said_in_one_line(run):
+    status, said = run()
+    assert (status, said) == (2, "error: nothing to write. Give --out grid.png, --images FOLDER, or both.\n")
