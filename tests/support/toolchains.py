@@ -1,0 +1,62 @@
+"""Compilers and toolkits that are not what they should be, and sources that compile in no time."""
+
+import os
+import stat
+from pathlib import Path
+
+from torch_utils.ops.compiler.library import Library
+
+FIRST_LINE = "g++ (Pretended) 12.2.0"
+
+
+def script(path: Path, text: str) -> Path:
+    """An executable shell script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def compiler(path: Path, *, when_compiling: str) -> Path:
+    """A g++ that says its version, and does as told when it is to compile."""
+    return script(path, f'if [ "$1" = --version ]; then echo "{FIRST_LINE}"; exit 0; fi\n{when_compiling}')
+
+
+def toolkit(folder: Path, *, release: str = "13.0") -> Path:
+    """A folder with every part of a CUDA toolkit that is looked for; its nvcc says what a real one says."""
+    for part in (
+        "include/cuda_runtime.h",
+        "include/cuda_fp16.h",
+        "include/crt/host_config.h",
+        "include/nv/target",
+        "nvvm/bin/cicc",
+        f"lib/libcudart.so.{release.partition('.')[0]}",
+    ):
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
+        (folder / part).touch()
+    script(
+        folder / "bin/nvcc",
+        f"""case "$1" in
+  --version) echo "Cuda compilation tools, release {release}, V{release}.88"; echo "Build {release}";;
+  --list-gpu-arch) echo compute_75; echo compute_120;;
+  --dryrun) echo "#$ TOP={folder}/bin/.." >&2;;
+  *) echo "nvcc fatal: pretended"; exit 1;;
+esac""",
+    )
+    return folder
+
+
+def answer(folder: Path, value: int = 42) -> Library:
+    """A library without torch: one function that returns a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "answer.cpp"
+    source.write_text(f'extern "C" int answer() {{ return {value}; }}\n', encoding="utf-8")
+    return Library("ops_cpu", (source,), ())
+
+
+def without_compilers(tmp_path: Path, **more: str) -> dict[str, str]:
+    """An environment whose PATH is an empty folder, and whose cache is in `tmp_path`."""
+    empty = tmp_path / "empty"
+    empty.mkdir(exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if name not in ("CXX", "CUDA_HOME")}
+    return {**kept, "PATH": str(empty), "XDG_CACHE_HOME": str(tmp_path / "cache"), **more}
