@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,18 +72,6 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(repository, data, tmp
     seen = max(int(path.stem.removeprefix("checkpoint-")) for path in (tmp_path / "run").glob("checkpoint-*.pt"))
     done = run(repository, data, tmp_path / "run", "--kimg", (seen + 16) / 1000)
     assert done.returncode == 0 and f"going on from checkpoint-{seen:09d}.pt" in done.stdout
-
-
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    """A disk of one mebibyte of its own, where the rights allow it."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
 
 
 def fill(disk: Path, leave: int) -> None:
