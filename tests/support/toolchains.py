@@ -60,3 +60,38 @@ def without_compilers(tmp_path: Path, **more: str) -> dict[str, str]:
     empty.mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name not in ("CXX", "CUDA_HOME")}
     return {**kept, "PATH": str(empty), "XDG_CACHE_HOME": str(tmp_path / "cache"), **more}
+
+
+_HEADERS = """
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+using torch::stable::Tensor;
+static Tensor twice(Tensor x) {
+  Tensor y = torch::stable::empty_like(x);
+  for (int64_t i = 0; i < x.numel(); ++i) y.mutable_data_ptr<float>()[i] = 2 * x.const_data_ptr<float>()[i];
+  return y;
+}
+"""
+
+
+def twice(folder: Path) -> Path:
+    """A folder of sources with an op of its own, which doubles float32 numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    registered = """
+STABLE_TORCH_LIBRARY(kaokore_test, m) { m.def("twice(Tensor x) -> Tensor"); }
+STABLE_TORCH_LIBRARY_IMPL(kaokore_test, CPU, m) { m.impl("twice", TORCH_BOX(&twice)); }
+"""
+    (folder / "twice.cpp").write_text(_HEADERS + registered, encoding="utf-8")
+    return folder
+
+
+def wrong_warp(folder: Path) -> Path:
+    """A folder of sources whose body of kaokore::warp doubles the picture instead of warping it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    registered = """
+static Tensor warp(Tensor x, Tensor matrices, std::vector<int64_t> size) { return twice(x); }
+STABLE_TORCH_LIBRARY_IMPL(kaokore, CPU, m) { m.impl("warp", TORCH_BOX(&warp)); }
+"""
+    (folder / "warp.cpp").write_text(_HEADERS + registered, encoding="utf-8")
+    return folder

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import time
@@ -120,20 +121,25 @@ class Builder:
             beat=beat,
         )
         if outcome.status != 0:
-            raise _failure(library, outcome, self.seconds, made.parent)
+            raise self._failure(library, outcome, made.parent)
         (made / "build.log").write_text(outcome.output, encoding="utf-8")
         if self.trial is not None:
             self.trial(library, made / OUTPUT, beat)
 
-
-def _failure(library: Library, outcome: Outcome, seconds: float, folder: Path) -> BuildError:
-    lines = [line for line in outcome.output.splitlines() if line.strip() and not line.startswith("ninja:")]
-    details = lines[-LAST_LINES:]
-    if outcome.status is None:
-        return BuildError(f"{library.name}: not built within {seconds:g} s. Is the machine overloaded?", details)
-    if any(_NO_SPACE in line for line in lines):
-        return BuildError(f"{library.name}: not built, no space left in {folder}. Free some.", details)
-    return BuildError(f"{library.name}: not built, the compiler failed. Its last lines follow.", details)
+    def _failure(self, library: Library, outcome: Outcome, folder: Path) -> BuildError:
+        """What to say of a build that did not end well, with the compilers' own lines, not ninja's."""
+        assert self.toolchain.host is not None
+        programs = [self.toolchain.host.command[0], *([self.toolchain.cuda.nvcc] if self.toolchain.cuda else [])]
+        not_theirs = ("ninja:", "[", "FAILED:", *(f"{shlex.quote(os.fspath(program))} " for program in programs))
+        lines = [line for line in outcome.output.splitlines() if line.strip() and not line.startswith(not_theirs)]
+        details = lines[-LAST_LINES:]
+        if outcome.status is None:
+            message = f"{library.name}: not built within {self.seconds:g} s. Is the machine overloaded?"
+        elif any(_NO_SPACE in line for line in lines):
+            message = f"{library.name}: not built, no space left in {folder}. Free some."
+        else:
+            message = f"{library.name}: not built, the compiler failed. Its last lines follow."
+        return BuildError(message, details)
 
 
 def _remember(path: Path, error: BuildError) -> None:
