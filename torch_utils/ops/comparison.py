@@ -17,11 +17,15 @@ STAGES = ("forward", "backward", "twice")
 
 @dataclass(frozen=True)
 class Comparison:
-    """The largest difference of each stage, relative to the largest number in it; NaN where either has one."""
+    """The largest difference of each stage, relative to the largest number in it; NaN where either has one.
+
+    error: what torch said where the op could not be run; all differences are infinite then.
+    """
 
     case: Case
     differences: tuple[float, float, float]
     tolerance: float
+    error: str = ""
 
     @property
     def agrees(self) -> bool:
@@ -29,15 +33,23 @@ class Comparison:
         return all(difference <= self.tolerance for difference in self.differences)
 
     def __str__(self) -> str:
+        if self.error:
+            return f"{self.case}: breaks ({self.error})"
         parts = ", ".join(f"{name} {value:.1e}" for name, value in zip(STAGES, self.differences, strict=True))
         return f"{self.case}: differs by {parts} (allowed {self.tolerance:.0e})"
 
 
 def compare(case: Case, pictures: Pictures) -> Comparison:
     """Run an op and its plain body on the same inputs."""
-    found = _stages(case, pictures)
     with plain_bodies():
         expected = _stages(case, pictures)
+    try:
+        found = _stages(case, pictures)
+    except RuntimeError as error:  # torch's for whatever a body does wrong, CUDA's own errors among them
+        infinite = float("inf")
+        return Comparison(
+            case, (infinite, infinite, infinite), TOLERANCE[pictures.dtype], str(error).partition("\n")[0]
+        )
     forward, backward, twice = (_difference(a, b) for a, b in zip(found, expected, strict=True))
     return Comparison(case, (forward, backward, twice), TOLERANCE[pictures.dtype])
 

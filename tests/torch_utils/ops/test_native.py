@@ -16,7 +16,6 @@ from torch_utils.ops.compiler.build import Builder
 from torch_utils.ops.compiler.host_compiler import HostCompiler
 from torch_utils.ops.compiler.toolchain import Toolchain, find_toolchain
 from torch_utils.ops.native import LoadedOps, build_all, load_library, load_ops
-from torch_utils.ops.plain import compiled_ops
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -79,7 +78,7 @@ def test_a_library_that_computes_something_else_is_refused(load, said, tmp_path,
         "warning: ops_cpu: built, but it does not agree with the plain bodies. Plain PyTorch does"
     )
     assert said[2].startswith("  | warp turned: differs by forward ")
-    assert compiled_ops("cpu", ["kaokore::warp"]) == []
+    assert not any(str(tmp_path) in path for path in torch.ops.loaded_libraries)
 
 
 def test_without_a_compiler_one_line_says_what_it_costs_and_how_to_mend_it(load, said, tmp_path):
