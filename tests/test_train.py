@@ -59,6 +59,13 @@ def test_every_flag_is_known_to_the_options_and_has_a_help_text():
     assert all(parameter.help for parameter in command.params)
 
 
+def test_ops_that_cannot_be_had_are_one_line_and_status_2(repository, data, tmp_path):
+    done = run(repository, data, tmp_path / "run", "--ops", "cuda")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --ops cuda: this runs on the cpu, where CUDA ops are of no use. Use --ops auto.\n"
+    assert not (tmp_path / "run").exists()
+
+
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(repository, data, tmp_path):
     process = subprocess.Popen(
         words(data, tmp_path / "run", "--kimg", 100), cwd=repository, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL

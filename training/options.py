@@ -48,6 +48,7 @@ class Flags:
     precision: str | None = None
     workers: int | None = None
     threads: int | None = None
+    ops: str | None = None
     snapshot_parts: str | None = None
     settings: tuple[str, ...] = ()
 
@@ -74,6 +75,7 @@ _PATHS = {
     "precision": ("generator.precision", "discriminator.precision"),
     "workers": ("runtime.workers",),
     "threads": ("runtime.threads",),
+    "ops": ("runtime.ops",),
     "snapshot_parts": ("runtime.snapshot_parts",),
 }
 

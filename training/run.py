@@ -11,6 +11,7 @@ from torch_utils.config import differences
 from torch_utils.errors import ConfigError, StorageError
 from torch_utils.files import sweep
 from torch_utils.log import Log
+from torch_utils.ops.native import load_ops
 from training import outputs
 from training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from training.config import CHANGEABLE, TrainConfig
@@ -70,7 +71,9 @@ class Run:
             torch.backends.cudnn.benchmark = True  # every batch has the same shapes
         if config.runtime.threads:
             torch.set_num_threads(config.runtime.threads)
+        self.log = Log()
         self.evaluation = Evaluation.prepare(config, archive, self.device)
+        ops = load_ops(config.runtime.ops, self.device, self.log)
         started = time.time()
         data = load_training_data(archive, config.data, config.runtime.seed, self.device, config.runtime.workers)
         self.state = TrainingState.build(config, data, self.device)
@@ -89,11 +92,13 @@ class Run:
             transfer_report = []
         _make_folder(folder)
         sweep(folder)
-        self.log = Log(folder / "log.txt")
+        self.log.keep_in(folder / "log.txt")
         self.log(
             f"{len(data.pictures)} pictures of {data.resolution}x{data.resolution} from {archive.path.name} "
             f"in {time.time() - started:.1f} s"
         )
+        if ops.names:
+            self.log(str(ops))
         for line in transfer_report:
             self.log(line)
         outputs.save_config(folder, config)
