@@ -162,7 +162,8 @@ def _output_size(x: Tensor, f: Tensor, up, down, padding) -> tuple[int, int]:
 
 
 @torch.library.impl("kaokore::upfirdn2d", "CompositeExplicitAutograd")
-def _plain(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> Tensor:
+def plain(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> Tensor:
+    """The operator in plain PyTorch, by whichever of two ways is faster."""
     if min(_output_size(x, f, up, down, padding)) < 1:
         raise RuntimeError(f"upfirdn2d: padding {list(padding)} leaves nothing of {x.shape[3]}x{x.shape[2]} pixels.")
     if (
