@@ -86,9 +86,7 @@ class SynthesisLayer(nn.Module):
         weight, styles, scale = demodulation(self.weight, self.affine(w), x.dtype)
         x = x * styles.to(x.dtype)[:, :, None, None]
         # With `up` the kernel is turned, which makes the transposed convolution a plain one: the public layout.
-        x = conv2d_resample(
-            x, weight.to(x.dtype), self.resample_filter, up=self.up, padding=1, correlate=self.up == 1
-        )
+        x = conv2d_resample(x, weight.to(x.dtype), self.resample_filter, up=self.up, padding=1, correlate=self.up == 1)
         noise_input = self._noise(len(x), x.device, noise)
         noise_input = None if noise_input is None else noise_input.to(x.dtype)
         clamp = None if self.clamp is None else self.clamp * gain

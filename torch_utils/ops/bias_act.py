@@ -49,7 +49,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "linear": Activation(lambda x, a: x, lambda x, a: torch.ones_like(x)),
     "relu": Activation(lambda x, a: F.relu(x), lambda x, a: (x > 0).to(x.dtype), gain=2**0.5),
     "lrelu": Activation(
-        lambda x, a: F.leaky_relu(x, a), lambda x, a: torch.where(x > 0, 1.0, a).to(x.dtype), gain=2**0.5, alpha=0.2
+        lambda x, a: F.leaky_relu(x, a), lambda x, a: torch.where(x > 0, torch.ones_like(x), a), gain=2**0.5, alpha=0.2
     ),
     "tanh": Activation(lambda x, a: torch.tanh(x), lambda x, a: 1 - torch.tanh(x) ** 2, _tanh_curvature),
     "sigmoid": Activation(
@@ -123,14 +123,12 @@ def _biased(x: Tensor, b: Tensor | None, dim: int) -> Tensor:
     return x if b is None else x + _shaped(b, x, dim)
 
 
-@torch.library.impl("kaokore::bias_act", "CompositeExplicitAutograd")
 def plain(x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float | None) -> Tensor:
     """The operator in plain PyTorch."""
     y = ACTIVATIONS[act].value(_biased(x, b, dim), alpha) * gain
     return y if clamp is None else y.clamp_(-clamp, clamp)
 
 
-@torch.library.impl("kaokore::bias_act_backward", "CompositeExplicitAutograd")
 def plain_backward(
     dy: Tensor, seen: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float | None
 ) -> Tensor:
@@ -160,6 +158,10 @@ def _inside(biased: Tensor, act: str, alpha: float, gain: float, clamp: float) -
 def _below(y: Tensor, clamp: float) -> Tensor:
     limit = torch.tensor(clamp, dtype=y.dtype)  # rounded as the clamped values are
     return (y.abs() < limit).to(y.dtype)
+
+
+torch.library.impl("kaokore::bias_act", "CompositeExplicitAutograd", plain)
+torch.library.impl("kaokore::bias_act_backward", "CompositeExplicitAutograd", plain_backward)
 
 
 @torch.library.register_fake("kaokore::bias_act")

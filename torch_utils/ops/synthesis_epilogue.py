@@ -51,7 +51,6 @@ def _wide(x: Tensor) -> torch.dtype:
     return torch.promote_types(x.dtype, torch.float32)
 
 
-@torch.library.impl("kaokore::synthesis_epilogue", "CompositeExplicitAutograd")
 def plain(
     x: Tensor, scale: Tensor | None, noise: Tensor | None, b: Tensor, alpha: float, gain: float, clamp: float | None
 ) -> Tensor:
@@ -66,7 +65,6 @@ def plain(
     return (z if clamp is None else z.clamp(-clamp, clamp)).to(x.dtype)
 
 
-@torch.library.impl("kaokore::synthesis_epilogue_backward", "CompositeExplicitAutograd")
 def plain_backward(
     dy: Tensor,
     y: Tensor,
@@ -88,11 +86,16 @@ def plain_backward(
 
 def _slope(y: Tensor, alpha: float, gain: float, clamp: float | None) -> Tensor:
     """dy/dz at each element, told from the output; float32 or wider."""
-    slope = torch.where(y > 0, gain, alpha * gain).to(_wide(y))
+    y_wide = y.to(_wide(y))
+    slope = torch.where(y_wide > 0, torch.ones_like(y_wide), alpha) * gain
     if clamp is None:
         return slope
     limit = torch.tensor(clamp, dtype=y.dtype)  # rounded as the clamped values are
     return slope * (y.abs() < limit)
+
+
+torch.library.impl("kaokore::synthesis_epilogue", "CompositeExplicitAutograd", plain)
+torch.library.impl("kaokore::synthesis_epilogue_backward", "CompositeExplicitAutograd", plain_backward)
 
 
 @torch.library.register_fake("kaokore::synthesis_epilogue")
@@ -117,9 +120,7 @@ def _save(ctx, inputs, output):
 def _backward(ctx, dy):
     y, x, scale = ctx.saved_tensors
     has_noise = ctx.noise_shape is not None
-    dx, d_scale, d_noise, db = torch.ops.kaokore.synthesis_epilogue_backward(
-        dy, y, x, scale, has_noise, *ctx.options
-    )
+    dx, d_scale, d_noise, db = torch.ops.kaokore.synthesis_epilogue_backward(dy, y, x, scale, has_noise, *ctx.options)
     if has_noise:
         d_noise = d_noise.sum_to_size(ctx.noise_shape)
     return dx, d_scale if scale is not None else None, d_noise if has_noise else None, db, None, None, None
@@ -148,6 +149,4 @@ def _double_backward(ctx, g_dx, g_scale, g_noise, g_b):
 
 
 torch.library.register_autograd("kaokore::synthesis_epilogue", _backward, setup_context=_save)
-torch.library.register_autograd(
-    "kaokore::synthesis_epilogue_backward", _double_backward, setup_context=_save_backward
-)
+torch.library.register_autograd("kaokore::synthesis_epilogue_backward", _double_backward, setup_context=_save_backward)
