@@ -113,19 +113,35 @@ def modulated_conv2d(
         demodulate: divide each output channel by its expected deviation.
     Source: Karras et al. 2020 (StyleGAN2), section 2.2.
     """
-    if x.dtype == torch.float16 and demodulate:
-        # Keeps the squares below fp16's range; demodulation cancels both factors.
+    scale = None
+    if demodulate:
+        weight, styles, scale = demodulation(weight, styles, x.dtype)
+    x = x * styles.to(x.dtype)[:, :, None, None]
+    x = conv2d_resample(x, weight.to(x.dtype), resample_filter, up=up, down=down, padding=padding, correlate=correlate)
+    if scale is None:
+        return x if noise is None else x + noise.to(x.dtype)
+    scale = scale[:, :, None, None]
+    return x * scale if noise is None else torch.addcmul(noise.to(x.dtype), x, scale)
+
+
+def demodulation(weight: Tensor, styles: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Factors of the output channels that undo what styles and weights do to the expected deviation.
+
+    Args:
+        weight: [O, I, k, k].
+        styles: [N, I].
+        dtype: what the convolution computes in.
+    Returns:
+        weight and styles, in fp16 brought down to where their squares stay in range (demodulation cancels both
+        factors), and the factors [N, O] in `dtype`.
+    """
+    if dtype == torch.float16:
         norm = weight.abs().amax(dim=[1, 2, 3], keepdim=True) * weight[0].numel() ** 0.5
         weight = weight / norm
         styles = styles / styles.abs().amax(dim=1, keepdim=True)
-    x = x * styles.to(x.dtype)[:, :, None, None]
-    x = conv2d_resample(x, weight.to(x.dtype), resample_filter, up=up, down=down, padding=padding, correlate=correlate)
-    if demodulate:
-        wide = torch.promote_types(x.dtype, torch.float32)  # squares would overflow in half precision
-        energy = styles.to(wide).square() @ weight.to(wide).square().sum(dim=[2, 3]).t()  # [N, O]
-        scale = (energy + _EPSILON).rsqrt().to(x.dtype)[:, :, None, None]
-        return x * scale if noise is None else torch.addcmul(noise.to(x.dtype), x, scale)
-    return x if noise is None else x + noise.to(x.dtype)
+    wide = torch.promote_types(dtype, torch.float32)  # squares would overflow in half precision
+    energy = styles.to(wide).square() @ weight.to(wide).square().sum(dim=[2, 3]).t()  # [N, O]
+    return weight, styles, (energy + _EPSILON).rsqrt().to(dtype)
 
 
 class MinibatchDeviation(nn.Module):
@@ -166,6 +182,7 @@ __all__ = [
     "FullyConnected",
     "MinibatchDeviation",
     "channels_at",
+    "demodulation",
     "modulated_conv2d",
     "normalize_second_moment",
     "resolutions_up_to",

@@ -13,11 +13,14 @@ from networks.layers import (
     Conv,
     FullyConnected,
     channels_at,
+    demodulation,
     modulated_conv2d,
     resolutions_up_to,
 )
 from networks.mapping import MappingNetwork
 from torch_utils.ops.bias_act import bias_act
+from torch_utils.ops.conv2d_resample import conv2d_resample
+from torch_utils.ops.synthesis_epilogue import synthesis_epilogue
 from torch_utils.ops.upfirdn2d import setup_filter, upsample2d
 
 Architecture = Literal["skip", "resnet", "orig"]
@@ -80,23 +83,19 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise, gain: float = 1.0) -> Tensor:
         """x [N, in, R/up, R/up], w [N, w_dim] → [N, out, R, R]."""
-        x = modulated_conv2d(
-            x,
-            self.weight,
-            self.affine(w),
-            noise=self._noise(len(x), x.device, noise),
-            up=self.up,
-            padding=1,
-            resample_filter=self.resample_filter,
-            correlate=self.up == 1,
-        )
+        weight, styles, scale = demodulation(self.weight, self.affine(w), x.dtype)
+        x = x * styles.to(x.dtype)[:, :, None, None]
+        # With `up` the kernel is turned, which makes the transposed convolution a plain one: the public layout.
+        x = conv2d_resample(x, weight.to(x.dtype), self.resample_filter, up=self.up, padding=1, correlate=self.up == 1)
+        noise_input = self._noise(len(x), x.device, noise)
+        noise_input = None if noise_input is None else noise_input.to(x.dtype)
         clamp = None if self.clamp is None else self.clamp * gain
-        return bias_act(x, self.bias.to(x.dtype), act="lrelu", gain=2**0.5 * gain, clamp=clamp)
+        return synthesis_epilogue(x, scale, noise_input, self.bias.to(x.dtype), gain=2**0.5 * gain, clamp=clamp)
 
     def _noise(self, batch: int, device: torch.device, noise: Noise) -> Tensor | None:
         if self.noise_strength is None or noise.mode == "none":
             return None
-        drawn = self.noise_const if noise.mode == "const" else noise.draw(batch, self.resolution, device)
+        drawn = self.noise_const[None, None] if noise.mode == "const" else noise.draw(batch, self.resolution, device)
         return drawn * self.noise_strength
 
 

@@ -1,4 +1,7 @@
-"""Bias, activation, gain and clamp in one operator, differentiable any number of times."""
+"""Bias, activation, gain and clamp in one operator, differentiable any number of times.
+
+The plain bodies here are the specification; csrc/bias_act.cpp and csrc/bias_act.cu are faster ones of the same name.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +49,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "linear": Activation(lambda x, a: x, lambda x, a: torch.ones_like(x)),
     "relu": Activation(lambda x, a: F.relu(x), lambda x, a: (x > 0).to(x.dtype), gain=2**0.5),
     "lrelu": Activation(
-        lambda x, a: F.leaky_relu(x, a), lambda x, a: torch.where(x > 0, 1.0, a).to(x.dtype), gain=2**0.5, alpha=0.2
+        lambda x, a: F.leaky_relu(x, a), lambda x, a: torch.where(x > 0, torch.ones_like(x), a), gain=2**0.5, alpha=0.2
     ),
     "tanh": Activation(lambda x, a: torch.tanh(x), lambda x, a: 1 - torch.tanh(x) ** 2, _tanh_curvature),
     "sigmoid": Activation(
@@ -98,9 +101,18 @@ def bias_act(
     return torch.ops.kaokore.bias_act(x, b, dim, act, float(alpha), float(gain), clamp)
 
 
+def reads_output(act: str, alpha: float, gain: float) -> bool:
+    """Whether the slope can be told from the output, which is there anyway, so that the input need not be kept.
+
+    True for activations of straight pieces that keep the sign: their slope depends on nothing else.
+    """
+    return gain > 0 and (act in ("linear", "relu") or (act == "lrelu" and alpha > 0))
+
+
 _OPTIONS = "int dim, str act, float alpha, float gain, float? clamp"
 torch.library.define("kaokore::bias_act", f"(Tensor x, Tensor? b, {_OPTIONS}) -> Tensor")
-torch.library.define("kaokore::bias_act_backward", f"(Tensor dy, Tensor x, Tensor? b, {_OPTIONS}) -> Tensor")
+# seen: the output where `reads_output` says so (b is not looked at then), else the input x.
+torch.library.define("kaokore::bias_act_backward", f"(Tensor dy, Tensor seen, Tensor? b, {_OPTIONS}) -> Tensor")
 
 
 def _shaped(b: Tensor, x: Tensor, dim: int) -> Tensor:
@@ -111,27 +123,45 @@ def _biased(x: Tensor, b: Tensor | None, dim: int) -> Tensor:
     return x if b is None else x + _shaped(b, x, dim)
 
 
-@torch.library.impl("kaokore::bias_act", "CompositeExplicitAutograd")
-def _plain(x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float | None) -> Tensor:
+def plain(x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float | None) -> Tensor:
+    """The operator in plain PyTorch."""
     y = ACTIVATIONS[act].value(_biased(x, b, dim), alpha) * gain
     return y if clamp is None else y.clamp_(-clamp, clamp)
 
 
-@torch.library.impl("kaokore::bias_act_backward", "CompositeExplicitAutograd")
-def _plain_backward(
-    dy: Tensor, x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float | None
+def plain_backward(
+    dy: Tensor, seen: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float | None
 ) -> Tensor:
-    biased = _biased(x, b, dim)
-    if act == "lrelu":
-        dx = torch.ops.aten.leaky_relu_backward(dy, biased, alpha, False).mul_(gain)
-    else:
-        dx = ACTIVATIONS[act].slope(biased, alpha).mul_(dy).mul_(gain)
+    """Its derivative with respect to x, in plain PyTorch."""
+    if reads_output(act, alpha, gain):
+        dx = _straight_slope(dy, seen, act, alpha).mul_(gain)
+        return dx if clamp is None else dx.mul_(_below(seen, clamp))
+    biased = _biased(seen, b, dim)
+    dx = ACTIVATIONS[act].slope(biased, alpha).mul_(dy).mul_(gain)
     return dx if clamp is None else dx.mul_(_inside(biased, act, alpha, gain, clamp))
+
+
+def _straight_slope(dy: Tensor, y: Tensor, act: str, alpha: float) -> Tensor:
+    """dy times the slope on the side of zero where y lies; a new tensor."""
+    if act == "linear":
+        return dy.clone()
+    if act == "relu":
+        return torch.ops.aten.threshold_backward(dy, y, 0)
+    return torch.ops.aten.leaky_relu_backward(dy, y, alpha, True)
 
 
 def _inside(biased: Tensor, act: str, alpha: float, gain: float, clamp: float) -> Tensor:
     """1 where the clamp leaves the value alone, else 0."""
-    return ((ACTIVATIONS[act].value(biased, alpha) * gain).abs() < clamp).to(biased.dtype)
+    return _below(ACTIVATIONS[act].value(biased, alpha) * gain, clamp)
+
+
+def _below(y: Tensor, clamp: float) -> Tensor:
+    limit = torch.tensor(clamp, dtype=y.dtype)  # rounded as the clamped values are
+    return (y.abs() < limit).to(y.dtype)
+
+
+torch.library.impl("kaokore::bias_act", "CompositeExplicitAutograd", plain)
+torch.library.impl("kaokore::bias_act_backward", "CompositeExplicitAutograd", plain_backward)
 
 
 @torch.library.register_fake("kaokore::bias_act")
@@ -140,8 +170,8 @@ def _fake(x, b, dim, act, alpha, gain, clamp):
 
 
 @torch.library.register_fake("kaokore::bias_act_backward")
-def _fake_backward(dy, x, b, dim, act, alpha, gain, clamp):
-    return torch.empty_like(x)
+def _fake_backward(dy, seen, b, dim, act, alpha, gain, clamp):
+    return torch.empty_like(seen)
 
 
 def _sum_to_bias(dx: Tensor, dim: int) -> Tensor:
@@ -150,29 +180,30 @@ def _sum_to_bias(dx: Tensor, dim: int) -> Tensor:
 
 def _save_forward(ctx, inputs, output):
     x, b, *ctx.options = inputs
-    ctx.save_for_backward(x, b)
+    _, act, alpha, gain, _ = ctx.options
+    ctx.save_for_backward(*((output, None) if reads_output(act, alpha, gain) else (x, b)))
 
 
 def _backward(ctx, dy):
-    x, b = ctx.saved_tensors
-    dx = torch.ops.kaokore.bias_act_backward(dy, x, b, *ctx.options)
+    seen, b = ctx.saved_tensors
+    dx = torch.ops.kaokore.bias_act_backward(dy, seen, b, *ctx.options)
     db = _sum_to_bias(dx, ctx.options[0]) if ctx.needs_input_grad[1] else None
     return dx, db, None, None, None, None, None
 
 
 def _save_backward(ctx, inputs, output):
-    dy, x, b, *ctx.options = inputs
-    ctx.save_for_backward(dy, x, b)
+    dy, seen, b, *ctx.options = inputs
+    ctx.save_for_backward(dy, seen, b)
 
 
 def _double_backward(ctx, g):
-    dy, x, b = ctx.saved_tensors
+    dy, seen, b = ctx.saved_tensors
     dim, act, alpha, gain, clamp = ctx.options
-    d_dy = torch.ops.kaokore.bias_act_backward(g, x, b, *ctx.options) if ctx.needs_input_grad[0] else None
+    d_dy = torch.ops.kaokore.bias_act_backward(g, seen, b, *ctx.options) if ctx.needs_input_grad[0] else None
     curvature = ACTIVATIONS[act].curvature
     if curvature is None or not any(ctx.needs_input_grad[1:3]):
         return d_dy, None, None, None, None, None, None, None
-    biased = _biased(x, b, dim)
+    biased = _biased(seen, b, dim)
     d_x = g * dy * curvature(biased, alpha) * gain
     if clamp is not None:
         d_x = d_x * _inside(biased, act, alpha, gain, clamp)

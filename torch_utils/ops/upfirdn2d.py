@@ -161,10 +161,12 @@ def _output_size(x: Tensor, f: Tensor, up, down, padding) -> tuple[int, int]:
     return out_h, out_w
 
 
-@torch.library.impl("kaokore::upfirdn2d", "CompositeExplicitAutograd")
-def _plain(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> Tensor:
+def plain(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> Tensor:
+    """The operator in plain PyTorch, by whichever of two ways is faster."""
     if min(_output_size(x, f, up, down, padding)) < 1:
         raise RuntimeError(f"upfirdn2d: padding {list(padding)} leaves nothing of {x.shape[3]}x{x.shape[2]} pixels.")
+    if _all_cropped(x, up, padding):
+        return x.new_zeros(*x.shape[:2], *_output_size(x, f, up, down, padding))
     if (
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
@@ -174,6 +176,15 @@ def _plain(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> 
         if axes is not None:
             return _by_matrices(x, axes, up, down, padding, flip, gain)
     return _by_convolution(x, f, up, down, padding, flip, gain)
+
+
+def _all_cropped(x: Tensor, up, padding) -> bool:
+    """Whether negative padding cuts every sample away, so that only inserted and padded zeros are left."""
+    left, right, top, bottom = padding
+    return any(
+        (size - 1) * factor + before < 0 or size * factor + after <= 0
+        for size, factor, before, after in ((x.shape[3], up[0], left, right), (x.shape[2], up[1], top, bottom))
+    )
 
 
 def _axes(f: Tensor) -> tuple[Taps, Taps] | None:
@@ -258,6 +269,9 @@ def _insert_zeros(x: Tensor, up) -> Tensor:
     spread = x.new_zeros(x.shape[0], x.shape[1], x.shape[2] * up[1], x.shape[3] * up[0])
     spread[:, :, :: up[1], :: up[0]] = x
     return spread
+
+
+torch.library.impl("kaokore::upfirdn2d", "CompositeExplicitAutograd", plain)
 
 
 @torch.library.register_fake("kaokore::upfirdn2d")

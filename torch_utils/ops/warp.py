@@ -35,17 +35,21 @@ def _grid(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
     return F.affine_grid(matrices.to(x.dtype), [x.shape[0], 1, *size], align_corners=False)
 
 
-@torch.library.impl("kaokore::warp", "CompositeExplicitAutograd")
-def _plain(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
+def plain(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
+    """The warp in plain PyTorch."""
     return torch.ops.aten.grid_sampler_2d(x, _grid(x, matrices, size), _BILINEAR, _ZEROS, False)
 
 
-@torch.library.impl("kaokore::warp_backward", "CompositeExplicitAutograd")
-def _plain_backward(dy: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
+def plain_backward(dy: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
+    """Its transpose, in plain PyTorch."""
     grid = _grid(dy, matrices, dy.shape[2:])
     x = dy.new_empty(1).expand(*dy.shape[:2], *size)  # only its shape is read: the values matter to the grid's gradient
     dx, _ = torch.ops.aten.grid_sampler_2d_backward(dy, x, grid, _BILINEAR, _ZEROS, False, [True, False])
     return dx
+
+
+torch.library.impl("kaokore::warp", "CompositeExplicitAutograd", plain)
+torch.library.impl("kaokore::warp_backward", "CompositeExplicitAutograd", plain_backward)
 
 
 @torch.library.register_fake("kaokore::warp")

@@ -1,0 +1,151 @@
+// bias_act and its backward on the CPU: one pass over memory, vectorised by the compiler, shared out over threads.
+#include "activations.h"
+#include "cpu.h"
+
+namespace kaokore {
+namespace {
+
+// How a dense tensor looks along memory: `inner` neighbours share a bias, then comes the next of `channels`, over again.
+struct Runs {
+  int64_t numel, channels, inner;
+};
+
+Runs runs_of(const Tensor& x, int64_t dim) {
+  if (dim < 0) dim += x.dim();
+  const int64_t channels = x.size(dim);
+  return {x.numel(), channels, channels > 1 ? x.stride(dim) : std::max<int64_t>(x.numel(), 1)};
+}
+
+// Calls run(first element, length, channel) for stretches of one channel within [begin, end).
+template <class Run>
+void for_each_run(const Runs& runs, int64_t begin, int64_t end, const Run& run) {
+  int64_t at = begin;
+  while (at < end) {
+    const int64_t length = std::min(end, (at / runs.inner + 1) * runs.inner) - at;
+    run(at, length, at / runs.inner % runs.channels);
+    at += length;
+  }
+}
+
+// Calls element(i, bias of i) for all i, in parallel; the bias is 0 where there is none.
+template <class S, class Element>
+void for_each_element(const Runs& runs, const S* bias, const Element& element) {
+  using W = Wide<S>;
+  torch::stable::parallel_for(0, runs.numel, kGrain, [&](int64_t begin, int64_t end) {
+    if (bias == nullptr) {
+      for (int64_t i = begin; i < end; ++i) element(i, W(0));
+    } else if (runs.inner == 1) {
+      for (int64_t i = begin; i < end;) {
+        const int64_t channel = i % runs.channels, length = std::min(end - i, runs.channels - channel);
+        for (int64_t k = 0; k < length; ++k) element(i + k, W(bias[channel + k]));
+        i += length;
+      }
+    } else {
+      for_each_run(runs, begin, end, [&](int64_t first, int64_t length, int64_t channel) {
+        const W b = bias[channel];
+        for (int64_t i = first; i < first + length; ++i) element(i, b);
+      });
+    }
+  });
+}
+
+template <class S>
+ActOptions<Wide<S>> options_of(double alpha, double gain, std::optional<double> clamp) {
+  using W = Wide<S>;
+  const W limit = clamp ? W(S(W(*clamp))) : W(-1);  // rounded as the clamped values will be
+  return {W(alpha), W(gain), limit};
+}
+
+// Calls body with the activation as a compile-time constant.
+template <class Body>
+void with_act(Act act, const Body& body) {
+  switch (act) {
+    case Act::linear: return body(std::integral_constant<Act, Act::linear>{});
+    case Act::relu: return body(std::integral_constant<Act, Act::relu>{});
+    case Act::lrelu: return body(std::integral_constant<Act, Act::lrelu>{});
+    case Act::tanh: return body(std::integral_constant<Act, Act::tanh>{});
+    case Act::sigmoid: return body(std::integral_constant<Act, Act::sigmoid>{});
+    case Act::elu: return body(std::integral_constant<Act, Act::elu>{});
+    case Act::selu: return body(std::integral_constant<Act, Act::selu>{});
+    case Act::softplus: return body(std::integral_constant<Act, Act::softplus>{});
+    case Act::swish: return body(std::integral_constant<Act, Act::swish>{});
+    default: STD_TORCH_CHECK(false, "bias_act: no such activation.");
+  }
+}
+
+std::optional<Tensor> checked_bias(const Tensor& x, const std::optional<Tensor>& b, int64_t dim) {
+  if (!b) return std::nullopt;
+  check_same(x, *b, "bias_act");
+  STD_TORCH_CHECK(
+      b->dim() == 1 && b->size(0) == x.size(dim < 0 ? dim + x.dim() : dim), "bias_act: the bias does not fit x.");
+  return torch::stable::contiguous(*b);
+}
+
+Tensor bias_act(
+    const Tensor& x_given,
+    std::optional<Tensor> b_given,
+    int64_t dim,
+    std::string act_name,
+    double alpha,
+    double gain,
+    std::optional<double> clamp) {
+  const Act act = act_named(act_name.c_str());
+  const std::optional<Tensor> b = checked_bias(x_given, b_given, dim);
+  const Tensor x = dense(x_given);
+  Tensor y = torch::stable::empty_like(x);
+  const Runs runs = runs_of(x, dim);
+  with_type(x, "bias_act", [&](auto type) {
+    using S = decltype(type);
+    const auto options = options_of<S>(alpha, gain, clamp);
+    const S* in = data<S>(x);
+    S* out = out_data<S>(y);
+    with_act(act, [&](auto a) {
+      for_each_element<S>(runs, b ? data<S>(*b) : nullptr, [=](int64_t i, Wide<S> bias) {
+        out[i] = S(bias_act_value<a.value>(Wide<S>(in[i]) + bias, options));
+      });
+    });
+  });
+  return y;
+}
+
+Tensor bias_act_backward(
+    const Tensor& dy_given,
+    const Tensor& seen_given,
+    std::optional<Tensor> b_given,
+    int64_t dim,
+    std::string act_name,
+    double alpha,
+    double gain,
+    std::optional<double> clamp) {
+  check_same(dy_given, seen_given, "bias_act_backward");
+  const Act act = act_named(act_name.c_str());
+  const bool from_output = reads_output(act, alpha, gain);
+  const std::optional<Tensor> b = from_output ? std::nullopt : checked_bias(seen_given, b_given, dim);
+  const Tensor seen = dense(seen_given), dy = laid_out_as(dy_given, seen);
+  Tensor dx = torch::stable::empty_like(seen);
+  const Runs runs = runs_of(seen, dim);
+  with_type(seen, "bias_act_backward", [&](auto type) {
+    using S = decltype(type);
+    const auto options = options_of<S>(alpha, gain, clamp);
+    const S *in = data<S>(seen), *up = data<S>(dy);
+    S* out = out_data<S>(dx);
+    with_act(act, [&](auto a) {
+      const auto sweep = [&](auto output) {
+        for_each_element<S>(runs, b ? data<S>(*b) : nullptr, [=](int64_t i, Wide<S> bias) {
+          out[i] = S(bias_act_slope<a.value, output.value>(Wide<S>(up[i]), Wide<S>(in[i]) + bias, options));
+        });
+      };
+      from_output ? sweep(std::true_type{}) : sweep(std::false_type{});
+    });
+  });
+  return dx;
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_IMPL(kaokore, CPU, m) {
+  m.impl("bias_act", TORCH_BOX(&bias_act));
+  m.impl("bias_act_backward", TORCH_BOX(&bias_act_backward));
+}
+
+}  // namespace kaokore

@@ -1,0 +1,87 @@
+// What the CPU bodies share: types, layouts and loops. Stable ABI only: no ATen headers, so that building takes seconds.
+#pragma once
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
+#include <torch/headeronly/util/BFloat16.h>
+#include <torch/headeronly/util/Half.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace kaokore {
+
+using torch::stable::Tensor;
+
+constexpr int64_t kGrain = 16384;  // elements below which a second thread costs more than it gains
+
+// Half types are computed in float and rounded once.
+template <class S>
+using Wide = std::conditional_t<std::is_same_v<S, double>, double, float>;
+
+// Calls body(S{}) with the storage type of a tensor.
+template <class Body>
+void with_type(const Tensor& x, const char* op, const Body& body) {
+  switch (x.scalar_type()) {
+    case torch::headeronly::ScalarType::Float: return body(float{});
+    case torch::headeronly::ScalarType::Double: return body(double{});
+    case torch::headeronly::ScalarType::Half: return body(torch::headeronly::Half{});
+    case torch::headeronly::ScalarType::BFloat16: return body(torch::headeronly::BFloat16{});
+    default: STD_TORCH_CHECK(false, op, ": float64, float32, float16 and bfloat16 only.");
+  }
+}
+
+template <class S>
+const S* data(const Tensor& x) {
+  return static_cast<const S*>(x.const_data_ptr());
+}
+
+template <class S>
+S* out_data(const Tensor& x) {
+  return static_cast<S*>(x.mutable_data_ptr());
+}
+
+inline bool same_strides(const Tensor& a, const Tensor& b) {
+  for (int64_t i = 0; i < a.dim(); ++i)
+    if (a.size(i) > 1 && a.stride(i) != b.stride(i)) return false;
+  return true;
+}
+
+// Whether the elements fill a stretch of memory without gaps or overlaps, in any order of the dimensions.
+inline bool is_dense(const Tensor& x) {
+  std::vector<int64_t> order;
+  for (int64_t i = 0; i < x.dim(); ++i)
+    if (x.size(i) != 1) order.push_back(i);
+  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return x.stride(a) < x.stride(b); });
+  int64_t expected = 1;
+  for (int64_t i : order) {
+    if (x.stride(i) != expected) return false;
+    expected *= x.size(i);
+  }
+  return true;
+}
+
+// x itself if it lies in memory exactly as `like` does, else a copy that does.
+inline Tensor laid_out_as(const Tensor& x, const Tensor& like) {
+  if (same_strides(x, like)) return x;
+  Tensor copy = torch::stable::empty_like(like);
+  torch::stable::copy_(copy, x);
+  return copy;
+}
+
+// x itself if dense, else a dense copy.
+inline Tensor dense(const Tensor& x) {
+  return is_dense(x) ? x : laid_out_as(x, torch::stable::empty_like(x));
+}
+
+inline void check_same(const Tensor& a, const Tensor& b, const char* op) {
+  STD_TORCH_CHECK(a.scalar_type() == b.scalar_type(), op, ": tensors of different types.");
+}
+
+}  // namespace kaokore

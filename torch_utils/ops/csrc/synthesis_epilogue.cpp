@@ -1,0 +1,206 @@
+// The synthesis epilogue and its backward on the CPU. One pass over memory each; sums are taken in a fixed order, so
+// the number of threads never changes a result.
+#include "activations.h"
+#include "cpu.h"
+
+namespace kaokore {
+namespace {
+
+constexpr int64_t kBlock = 4096;  // pixels whose noise gradient stays in the cache while the channels pass by
+
+struct Shape {
+  int64_t count, channels, pixels;
+};
+
+// Pointers and strides that the loops need; a null pointer where there is no scale or noise.
+template <class S>
+struct Inputs {
+  const S *x, *scale, *noise, *bias;
+  int64_t noise_step;  // elements from one sample's noise to the next: 0 where they share it
+};
+
+template <class S>
+ActOptions<Wide<S>> options_of(double alpha, double gain, std::optional<double> clamp) {
+  using W = Wide<S>;
+  return {W(alpha), W(gain), clamp ? W(S(W(*clamp))) : W(-1)};
+}
+
+// One channel of one sample: y = clamp(lrelu(x * scale + noise + bias) * gain).
+template <bool Noise, bool Clamp, class S>
+void forward_plane(const S* x, const S* noise, S* y, int64_t pixels, Wide<S> scale, Wide<S> bias, ActOptions<Wide<S>> o) {
+  using W = Wide<S>;
+#pragma omp simd
+  for (int64_t i = 0; i < pixels; ++i) {
+    W v = W(x[i]) * scale + bias;
+    if constexpr (Noise) v += W(noise[i]);
+    v = act_value<Act::lrelu>(v, o.alpha) * o.gain;
+    if constexpr (Clamp) v = clamped(v, o.limit);
+    y[i] = S(v);
+  }
+}
+
+template <class S>
+void forward(const Inputs<S>& in, S* y, Shape shape, ActOptions<Wide<S>> o) {
+  using W = Wide<S>;
+  const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(shape.pixels, 1));
+  torch::stable::parallel_for(0, shape.count * shape.channels, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t plane = begin; plane < end; ++plane) {
+      const int64_t sample = plane / shape.channels, start = plane * shape.pixels;
+      const W scale = in.scale ? W(in.scale[plane]) : W(1), bias = in.bias[plane % shape.channels];
+      const S* noise = in.noise ? in.noise + sample * in.noise_step : nullptr;
+      const auto body = noise ? (o.limit >= 0 ? forward_plane<true, true, S> : forward_plane<true, false, S>)
+                              : (o.limit >= 0 ? forward_plane<false, true, S> : forward_plane<false, false, S>);
+      body(in.x + start, noise, y + start, shape.pixels, scale, bias, o);
+    }
+  });
+}
+
+struct Sums {
+  double scale, bias;
+};
+
+// One channel of one block of pixels: dx, its part of the noise gradient, and the sums for scale and bias.
+template <bool Scale, bool Noise, class S>
+Sums backward_run(
+    const S* dy, const S* y, const S* x, S* dx, Wide<S>* d_noise, int64_t pixels, Wide<S> scale, ActOptions<Wide<S>> o) {
+  using W = Wide<S>;
+  W of_scale = 0, of_bias = 0;
+#pragma omp simd reduction(+ : of_scale, of_bias)
+  for (int64_t i = 0; i < pixels; ++i) {
+    const W dz = epilogue_slope<W>(W(dy[i]), W(y[i]), o);
+    dx[i] = S(dz * scale);
+    if constexpr (Noise) d_noise[i] += dz;
+    if constexpr (Scale) of_scale += dz * W(x[i]);
+    of_bias += dz;
+  }
+  return {double(of_scale), double(of_bias)};
+}
+
+template <class S>
+struct Gradients {
+  S *x, *scale, *noise, *bias;
+};
+
+template <class S>
+void backward(const S* dy, const S* y, const Inputs<S>& in, const Gradients<S>& d, Shape shape, ActOptions<Wide<S>> o) {
+  using W = Wide<S>;
+  const int64_t blocks = (shape.pixels + kBlock - 1) / kBlock;
+  std::vector<Sums> sums(shape.count * shape.channels * blocks);
+  const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(kBlock * shape.channels, 1));
+  torch::stable::parallel_for(0, shape.count * blocks, grain, [&](int64_t begin, int64_t end) {
+    W d_noise[kBlock];
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t sample = task / blocks, block = task % blocks, first = block * kBlock;
+      const int64_t pixels = std::min(kBlock, shape.pixels - first);
+      const auto body = in.scale ? (d.noise ? backward_run<true, true, S> : backward_run<true, false, S>)
+                                 : (d.noise ? backward_run<false, true, S> : backward_run<false, false, S>);
+      std::fill(d_noise, d_noise + pixels, W(0));
+      for (int64_t channel = 0; channel < shape.channels; ++channel) {
+        const int64_t plane = sample * shape.channels + channel, at = plane * shape.pixels + first;
+        const W scale = in.scale ? W(in.scale[plane]) : W(1);
+        sums[plane * blocks + block] = body(dy + at, y + at, in.x + at, d.x + at, d_noise, pixels, scale, o);
+      }
+      if (d.noise)
+        for (int64_t i = 0; i < pixels; ++i) d.noise[sample * shape.pixels + first + i] = S(d_noise[i]);
+    }
+  });
+  for (int64_t channel = 0; channel < shape.channels; ++channel) {
+    double bias = 0;
+    for (int64_t sample = 0; sample < shape.count; ++sample) {
+      const int64_t plane = sample * shape.channels + channel;
+      double scale = 0;
+      for (int64_t block = 0; block < blocks; ++block) {
+        scale += sums[plane * blocks + block].scale;
+        bias += sums[plane * blocks + block].bias;
+      }
+      if (d.scale) d.scale[plane] = S(W(scale));
+    }
+    d.bias[channel] = S(W(bias));
+  }
+}
+
+Shape checked_shape(const Tensor& x) {
+  STD_TORCH_CHECK(x.dim() == 4, "synthesis_epilogue: x is not [N, C, H, W].");
+  return {x.size(0), x.size(1), x.size(2) * x.size(3)};
+}
+
+void check_scale(const std::optional<Tensor>& scale, const Tensor& x) {
+  if (!scale) return;
+  check_same(*scale, x, "synthesis_epilogue");
+  STD_TORCH_CHECK(
+      scale->dim() == 2 && scale->size(0) == x.size(0) && scale->size(1) == x.size(1),
+      "synthesis_epilogue: scale is not [N, C].");
+}
+
+Tensor synthesis_epilogue(
+    const Tensor& x_given,
+    std::optional<Tensor> scale_given,
+    std::optional<Tensor> noise_given,
+    const Tensor& b_given,
+    double alpha,
+    double gain,
+    std::optional<double> clamp) {
+  const Shape shape = checked_shape(x_given);
+  check_scale(scale_given, x_given);
+  check_same(x_given, b_given, "synthesis_epilogue");
+  STD_TORCH_CHECK(b_given.dim() == 1 && b_given.size(0) == shape.channels, "synthesis_epilogue: b is not [C].");
+  const Tensor x = torch::stable::contiguous(x_given), b = torch::stable::contiguous(b_given);
+  const auto scale = scale_given ? std::optional(torch::stable::contiguous(*scale_given)) : std::nullopt;
+  const auto noise = noise_given ? std::optional(torch::stable::contiguous(*noise_given)) : std::nullopt;
+  if (noise) {
+    check_same(*noise, x, "synthesis_epilogue");
+    STD_TORCH_CHECK(
+        noise->dim() == 4 && (noise->size(0) == 1 || noise->size(0) == shape.count) && noise->size(1) == 1 &&
+            noise->size(2) == x.size(2) && noise->size(3) == x.size(3),
+        "synthesis_epilogue: noise is not [N or 1, 1, H, W].");
+  }
+  Tensor y = torch::stable::empty_like(x);
+  with_type(x, "synthesis_epilogue", [&](auto type) {
+    using S = decltype(type);
+    const int64_t step = noise && noise->size(0) > 1 ? shape.pixels : 0;
+    const Inputs<S> in{
+        data<S>(x), scale ? data<S>(*scale) : nullptr, noise ? data<S>(*noise) : nullptr, data<S>(b), step};
+    forward<S>(in, out_data<S>(y), shape, options_of<S>(alpha, gain, clamp));
+  });
+  return laid_out_as(y, torch::stable::empty_like(x_given));
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor> synthesis_epilogue_backward(
+    const Tensor& dy_given,
+    const Tensor& y_given,
+    const Tensor& x_given,
+    std::optional<Tensor> scale_given,
+    bool has_noise,
+    double alpha,
+    double gain,
+    std::optional<double> clamp) {
+  const Shape shape = checked_shape(x_given);
+  check_scale(scale_given, x_given);
+  const Tensor x = torch::stable::contiguous(x_given), y = torch::stable::contiguous(y_given);
+  const Tensor dy = torch::stable::contiguous(dy_given);
+  const auto scale = scale_given ? std::optional(torch::stable::contiguous(*scale_given)) : std::nullopt;
+  check_same(dy, x, "synthesis_epilogue_backward");
+  check_same(y, x, "synthesis_epilogue_backward");
+  Tensor dx = torch::stable::empty_like(x), db = torch::stable::new_empty(x, {shape.channels});
+  Tensor d_scale = scale ? torch::stable::empty_like(*scale) : torch::stable::new_empty(x, {0});
+  Tensor d_noise = has_noise ? torch::stable::new_empty(x, {shape.count, 1, x.size(2), x.size(3)})
+                             : torch::stable::new_empty(x, {0});
+  with_type(x, "synthesis_epilogue_backward", [&](auto type) {
+    using S = decltype(type);
+    const Inputs<S> in{data<S>(x), scale ? data<S>(*scale) : nullptr, nullptr, nullptr, 0};
+    const Gradients<S> d{
+        out_data<S>(dx), scale ? out_data<S>(d_scale) : nullptr, has_noise ? out_data<S>(d_noise) : nullptr,
+        out_data<S>(db)};
+    backward<S>(data<S>(dy), data<S>(y), in, d, shape, options_of<S>(alpha, gain, clamp));
+  });
+  return {laid_out_as(dx, torch::stable::empty_like(x_given)), d_scale, d_noise, db};
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_IMPL(kaokore, CPU, m) {
+  m.impl("synthesis_epilogue", TORCH_BOX(&synthesis_epilogue));
+  m.impl("synthesis_epilogue_backward", TORCH_BOX(&synthesis_epilogue_backward));
+}
+
+}  // namespace kaokore
