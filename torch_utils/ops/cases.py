@@ -9,6 +9,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 
 # The modules are imported for the ops they register.
+from torch_utils.ops import synthesis_epilogue as _synthesis_epilogue  # noqa: F401
 from torch_utils.ops import warp as _warp  # noqa: F401
 from torch_utils.ops.bias_act import ACTIVATIONS
 from torch_utils.ops.upfirdn2d import setup_filter
@@ -77,6 +78,23 @@ def _upfirdn2d_case(variant: str, up: int, down: int, taps: list[float], separab
     return Case("kaokore::upfirdn2d", variant, arguments)
 
 
+def _epilogue_cases(variant: str, clamp: float | None, *, scale: bool, noise: bool) -> list[Case]:
+    def forward(p: Pictures) -> tuple[Any, ...]:
+        scales = p.random(p.count, p.channels, seed=3) if scale else None
+        noises = p.random(1, 1, p.size, p.size, seed=4) if noise else None
+        return p.pictures(), scales, noises, p.random(p.channels, seed=1), 0.2, 2**0.5, clamp
+
+    def backward(p: Pictures) -> tuple[Any, ...]:
+        x, scales, noises, _, *options = forward(p)
+        return p.pictures(seed=2), p.pictures(seed=5), x, scales, noises is not None, *options
+
+    given = [0, *([1] if scale else []), *([2] if noise else []), 3]
+    return [
+        Case("kaokore::synthesis_epilogue", variant, forward, tuple(given)),
+        Case("kaokore::synthesis_epilogue_backward", variant, backward, (0, 2, 3) if scale else (0,)),
+    ]
+
+
 def _turned(p: Pictures) -> Tensor:
     """A slight turn and shift, the same for every picture: [count, 2, 3]"""
     return torch.tensor([[0.96, -0.28, 0.1], [0.28, 0.96, -0.05]], device=p.device).repeat(p.count, 1, 1)
@@ -88,6 +106,8 @@ CASES: tuple[Case, ...] = (
     _upfirdn2d_case("down 2", 1, 2, [1, 3, 3, 1], separable=False),
     _upfirdn2d_case("same size", 1, 1, [1, 3, 3, 1], separable=False),
     _upfirdn2d_case("up 2, 12 taps along each axis", 2, 1, [1.0, *range(1, 11), 2.0], separable=True),
+    *_epilogue_cases("whole", 1.5, scale=True, noise=True),
+    *_epilogue_cases("bias alone", None, scale=False, noise=False),
     Case("kaokore::warp", "turned", lambda p: (p.pictures(), _turned(p), [p.size, p.size])),
     Case("kaokore::warp_backward", "turned", lambda p: (p.pictures(), _turned(p), [p.size, p.size])),
 )

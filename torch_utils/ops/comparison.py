@@ -55,17 +55,23 @@ def compare(case: Case, pictures: Pictures) -> Comparison:
 
 
 def _stages(case: Case, pictures: Pictures) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """The result, the gradients of the inputs, and the gradients of those (with respect to inputs and dy)."""
+    """The results, the gradients of the inputs, and the gradients of those (with respect to inputs and dy)."""
     arguments: list[Any] = list(case.arguments(pictures))
     for place in case.differentiable:
         arguments[place].requires_grad_()
     inputs = [arguments[place] for place in case.differentiable]
-    y = case.overload(*arguments)
-    dy = pictures.random(*y.shape, seed=7).requires_grad_()
-    first = _present(torch.autograd.grad(y, inputs, dy, create_graph=True, allow_unused=True))
-    weights = [pictures.random(*gradient.shape, seed=8 + place) for place, gradient in enumerate(first)]
-    second = _present(torch.autograd.grad(first, [*inputs, dy], weights, allow_unused=True))
-    return [y.detach()], [gradient.detach() for gradient in first], second
+    results = case.overload(*arguments)
+    results = [results] if isinstance(results, Tensor) else list(results)
+    dy = [weights.requires_grad_() for weights in _weights(results, pictures, seed=100)]
+    first = _present(torch.autograd.grad(results, inputs, dy, create_graph=True, allow_unused=True))
+    weights = _weights(first, pictures, seed=200)
+    second = _present(torch.autograd.grad(first, [*inputs, *dy], weights, allow_unused=True))
+    return [result.detach() for result in results], [gradient.detach() for gradient in first], second
+
+
+def _weights(tensors: Sequence[Tensor], pictures: Pictures, seed: int) -> list[Tensor]:
+    """Random numbers of the same shapes, so that no element's part in a sum is lost."""
+    return [pictures.random(*tensor.shape, seed=seed + place) for place, tensor in enumerate(tensors)]
 
 
 def _present(gradients: Sequence[Tensor | None]) -> list[Tensor]:
