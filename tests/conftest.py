@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from torch_utils.ops.compiler.library import libraries
+from torch_utils.ops.compiler.toolchain import find_toolchain
+from torch_utils.ops.native import build_all, builder_for
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -15,6 +19,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def one_thread() -> None:
     """Tests run beside each other; one thread each is faster and repeatable."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def built_ops() -> None:
+    """The compiled ops are in the user's cache before any test, so that no test is told that they are being built."""
+    device = torch.device("cpu")
+    build_all(builder_for(find_toolchain(cuda=False), device, print), libraries(cuda=False))
 
 
 @pytest.fixture(scope="session")

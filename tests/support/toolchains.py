@@ -95,3 +95,33 @@ STABLE_TORCH_LIBRARY_IMPL(kaokore, CPU, m) { m.impl("warp", TORCH_BOX(&warp)); }
 """
     (folder / "warp.cpp").write_text(_HEADERS + registered, encoding="utf-8")
     return folder
+
+
+def twice_on_cuda(folder: Path) -> Library:
+    """A CUDA library with an op of its own, which doubles float32 numbers; needs every part of a toolkit."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "twice.cu"
+    text = """
+#include <cuda_fp16.h>
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+using torch::stable::Tensor;
+__global__ void kernel(const float* x, float* y, int64_t n) {
+  const int64_t i = blockIdx.x * int64_t(blockDim.x) + threadIdx.x;
+  if (i < n) y[i] = 2 * x[i];
+}
+static Tensor twice(Tensor x) {
+  Tensor y = torch::stable::empty_like(x);
+  void* stream = nullptr;
+  TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(x.get_device_index(), &stream));
+  const int64_t n = x.numel();
+  kernel<<<(n + 255) / 256, 256, 0, (cudaStream_t)stream>>>(x.const_data_ptr<float>(), y.mutable_data_ptr<float>(), n);
+  return y;
+}
+STABLE_TORCH_LIBRARY(kaokore_cuda_test, m) { m.def("twice(Tensor x) -> Tensor"); }
+STABLE_TORCH_LIBRARY_IMPL(kaokore_cuda_test, CUDA, m) { m.impl("twice", TORCH_BOX(&twice)); }
+"""
+    source.write_text(text, encoding="utf-8")
+    return Library("ops_cuda", (source,), ())

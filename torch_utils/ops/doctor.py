@@ -27,10 +27,10 @@ from torch_utils.ops.compiler.build import Builder
 from torch_utils.ops.compiler.cache import cache_folders, writable_folder
 from torch_utils.ops.compiler.library import SOURCES, Library, libraries
 from torch_utils.ops.compiler.toolchain import Toolchain, find_toolchain
-from torch_utils.ops.native import card_architectures, load_library
+from torch_utils.ops.native import builder_for, load_library
 from torch_utils.ops.plain import compiled_ops, plain
 from torch_utils.ops.timing import milliseconds
-from torch_utils.ops.trial import TrialError, in_a_process_of_its_own
+from torch_utils.ops.trial import TrialError
 from torch_utils.version import PROJECT_VERSION
 
 WELL, BROKEN, MISSING = 0, 1, 2
@@ -67,14 +67,7 @@ def examine(
     wanted = libraries(cuda=True, folder=sources)
     for line in facts(toolchain, wanted, environment):
         click.echo(line)
-    builder = Builder(
-        toolchain=toolchain,
-        folders=cache_folders(environment),
-        say=lambda line: click.echo(f"  {line}"),
-        architectures=card_architectures() if where.type == "cuda" else (),
-        trial=partial(in_a_process_of_its_own, environment=environment),
-        environment=environment,
-    )
+    builder = builder_for(toolchain, where, lambda line: click.echo(f"  {line}"), environment)
     here = [library for library in wanted if where.type == "cuda" or not library.cuda]
     failures = [failure for library in here if (failure := prepare(library, builder))]
     failures += compile_only(builder, [library for library in wanted if library.cuda], compile_for)

@@ -19,7 +19,7 @@ from torch_utils.ops.compiler.build import Builder
 from torch_utils.ops.compiler.cache import cache_folders
 from torch_utils.ops.compiler.library import SOURCES, Library, libraries
 from torch_utils.ops.compiler.lock import Say
-from torch_utils.ops.compiler.toolchain import find_toolchain
+from torch_utils.ops.compiler.toolchain import Toolchain, find_toolchain
 from torch_utils.ops.trial import in_a_process_of_its_own
 
 OpsMode = Literal["auto", "cuda", "reference"]
@@ -66,14 +66,7 @@ def load_ops(
     wanted = libraries(cuda=on_gpu, folder=sources)
     if mode == "cuda" and not any(library.cuda for library in wanted):
         raise BuildError(f"--ops cuda: there are no CUDA sources in {sources}. Use --ops auto.")
-    builder = Builder(
-        toolchain=find_toolchain(cuda=any(library.cuda for library in wanted), environment=environment),
-        folders=cache_folders(environment),
-        say=say,
-        architectures=card_architectures() if on_gpu else (),
-        trial=partial(in_a_process_of_its_own, environment=environment),
-        environment=environment,
-    )
+    builder = builder_for(find_toolchain(cuda=on_gpu, environment=environment), device, say, environment)
     loaded: list[str] = []
     failures: dict[Library, BuildError | StorageError] = {}
     for library, path in zip(wanted, build_all(builder, wanted), strict=True):
@@ -85,6 +78,20 @@ def load_ops(
     if failures:
         _report(failures, mode, device, say)
     return LoadedOps(tuple(loaded))
+
+
+def builder_for(
+    toolchain: Toolchain, device: torch.device, say: Say, environment: Mapping[str, str] = os.environ
+) -> Builder:
+    """Builds for the cards of this machine, into the user's cache, and tries what it has built."""
+    return Builder(
+        toolchain=toolchain,
+        folders=cache_folders(environment),
+        say=say,
+        architectures=_card_architectures() if device.type == "cuda" else (),
+        trial=partial(in_a_process_of_its_own, environment=environment),
+        environment=environment,
+    )
 
 
 def build_all(builder: Builder, wanted: Sequence[Library]) -> list[Future[Path]]:
@@ -141,7 +148,7 @@ def _report(
         say(f"  | {line}")
 
 
-def card_architectures() -> tuple[str, ...]:
+def _card_architectures() -> tuple[str, ...]:
     """Compute capabilities of the cards here, such as ("90",)."""
     pairs = {torch.cuda.get_device_capability(index) for index in range(torch.cuda.device_count())}
     return tuple(f"{major}{minor}" for major, minor in sorted(pairs))

@@ -9,7 +9,7 @@ import torch
 
 from tests.support import pretended_op
 from tests.support.pretended_op import NAME, compiled
-from tests.support.toolchains import compiler, twice, without_compilers, wrong_warp
+from tests.support.toolchains import compiler, twice, without_compilers
 from torch_utils.errors import BuildError
 from torch_utils.ops import doctor
 from torch_utils.ops.compiler.toolchain import find_toolchain
@@ -63,16 +63,6 @@ def test_a_broken_compiler_shows_its_last_lines_and_ends_with_2(visit, tmp_path)
     assert "          | twice.cpp:1: error: cannot" in lines
 
 
-def test_an_op_that_is_wrong_ends_with_1_and_asks_for_a_report(visit, tmp_path):
-    if (reason := find_toolchain(cuda=False).missing(cuda=False)) is not None:
-        pytest.skip(reason)
-    wrong_warp(tmp_path / "csrc")
-    status, lines = visit()
-    assert status == BROKEN
-    assert any(line.startswith("          | warp turned: differs by forward") for line in lines)
-    assert "does not agree with the plain bodies. Plain ops are used. Please report this output." in lines[-1]
-
-
 @pytest.mark.parametrize(
     ("factor", "status", "words"),
     [
@@ -115,7 +105,11 @@ def test_cards_too_old_and_numbers_that_are_none_are_told_when_compiling_for_the
 
 def test_the_verdict_tells_a_fault_of_ours_from_something_missing():
     assert verdict([BuildError("ops_cpu: not built.")], 0, 0) == (MISSING, "plain ops are used: ops_cpu: not built.")
-    assert verdict([BuildError("a."), TrialError("b.")], 0, 0)[0] == BROKEN
+    refused = [BuildError("a."), TrialError("ops_cpu: built, but it does not agree with the plain bodies.")]
+    words = (
+        "a. ops_cpu: built, but it does not agree with the plain bodies. Plain ops are used. Please report this output."
+    )
+    assert verdict(refused, 0, 0) == (BROKEN, words)
     assert verdict([], 1, 5)[0] == BROKEN
 
 

@@ -234,6 +234,7 @@ def test_of_two_processes_at_once_exactly_one_compiles(tmp_path, library, start,
     assert sum("waiting for process " in output for output in outputs) == 1
 
 
+@pytest.mark.slow
 def test_those_who_waited_for_a_build_that_failed_do_not_repeat_it(tmp_path, library, start):
     doing = f"echo x >> {tmp_path}/compiled; sleep 2; echo 'error: no'; exit 1"
     both = [start(compiler(tmp_path / "broken/g++", when_compiling=doing)) for _ in range(2)]
