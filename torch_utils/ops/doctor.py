@@ -94,7 +94,7 @@ def facts(toolchain: Toolchain, wanted: Sequence[Library], environment: Mapping[
         yield f"headers   {', '.join(map(str, cuda.includes))}; runtime {cuda.runtime}"
     yield f"ninja     {toolchain.ninja or 'none'}"
     yield f"cache     {_cache(cache_folders(environment))}"
-    for item in toolchain.rejected:
+    for item in (*toolchain.rejected_hosts, *toolchain.rejected_toolkits):
         yield f"not taken {item}"
     for library in wanted:
         yield f"sources   {library.name}: {', '.join(path.name for path in library.sources)}"

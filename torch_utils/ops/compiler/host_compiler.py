@@ -16,10 +16,15 @@ _VERSION = re.compile(r"version (\d+)\.|\) (\d+)\.")  # of clang, of g++
 
 @dataclass(frozen=True)
 class HostCompiler:
-    """A C++ compiler that answers: the command (a path, perhaps with a launcher before it) and its version line."""
+    """A C++ compiler that answers: its command, perhaps with a launcher and options, and its version line."""
 
     command: tuple[str, ...]
     version: str
+
+    @property
+    def program(self) -> str:
+        """The compiler itself, without a launcher before it and options behind."""
+        return [word for word in self.command if not word.startswith("-")][-1]
 
 
 def find_host_compiler(

@@ -23,7 +23,7 @@ def ninja_file(library: Library, toolchain: Toolchain, compiler_flags: Sequence[
     if library.cuda:
         assert toolchain.cuda is not None
         headers += toolchain.cuda.includes
-        compiler = [toolchain.cuda.nvcc, "-ccbin", toolchain.host.command[-1]]
+        compiler = [toolchain.cuda.nvcc, "-ccbin", toolchain.host.program]
     else:
         compiler = toolchain.host.command
     includes = [word for folder in headers for word in ("-isystem", folder)]

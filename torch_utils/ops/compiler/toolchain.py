@@ -26,25 +26,26 @@ class Toolchain:
     cuda: CudaToolkit | None
     ninja: Path | None
     torch_folder: Path
-    rejected: tuple[Rejected, ...] = ()
+    rejected_hosts: tuple[Rejected, ...] = ()
+    rejected_toolkits: tuple[Rejected, ...] = ()
 
     def missing(self, *, cuda: bool) -> str | None:
         """Why nothing can be built, with the remedy; None if it can."""
         if not sys.platform.startswith("linux"):
             return f"compiled ops are built on Linux alone, this is {sys.platform}"
         if self.host is None:
-            return f"no C++ compiler ({self._why('CXX', '++')}). Install one, for example: apt install g++"
+            return f"no C++ compiler ({_joined(self.rejected_hosts)}). Install one, for example: apt install g++"
         if self.ninja is None:
             return "no ninja. Install it: pip install ninja"
         if not (self.torch_folder / "include" / _HEADER).exists():
             return f"torch was installed without its headers ({_HEADER}). Install torch from pip"
         if cuda and self.cuda is None:
-            return f"no complete CUDA toolkit ({self._why('nvcc', 'CUDA', 'cuda', 'pip')}). Get one: {CUDA_REMEDY}"
+            return f"no complete CUDA toolkit ({_joined(self.rejected_toolkits)}). Get one: {CUDA_REMEDY}"
         return None
 
-    def _why(self, *words: str) -> str:
-        reasons = [str(item) for item in self.rejected if any(word in item.candidate for word in words)]
-        return "; ".join(reasons) or "none on the PATH"
+
+def _joined(rejected: tuple[Rejected, ...]) -> str:
+    return "; ".join(map(str, rejected)) or "not looked for"
 
 
 def find_toolchain(*, cuda: bool, environment: Mapping[str, str] = os.environ) -> Toolchain:
@@ -53,12 +54,9 @@ def find_toolchain(*, cuda: bool, environment: Mapping[str, str] = os.environ) -
     Args:
         cuda: look for a CUDA toolkit too, of the version torch was built with.
     """
-    host, rejected = find_host_compiler(environment)
-    toolkit = None
-    if cuda:
-        toolkit, more = find_cuda_toolkit(torch.version.cuda, environment)
-        rejected += more
-    return Toolchain(host, toolkit, _find_ninja(environment), Path(torch.__file__).parent, rejected)
+    host, hosts = find_host_compiler(environment)
+    toolkit, toolkits = find_cuda_toolkit(torch.version.cuda, environment) if cuda else (None, ())
+    return Toolchain(host, toolkit, _find_ninja(environment), Path(torch.__file__).parent, hosts, toolkits)
 
 
 def _find_ninja(environment: Mapping[str, str]) -> Path | None:

@@ -27,9 +27,10 @@ def test_the_compiler_of_the_path_is_found_with_its_version(tmp_path, environmen
 def test_cxx_comes_first_and_may_have_a_launcher_before_it(tmp_path, environment):
     compiler(tmp_path / "empty" / "g++", when_compiling="exit 1")
     script(tmp_path / "empty" / "launcher", 'echo "clang version 17.0.6"')
-    found, _ = find_host_compiler({**environment, "CXX": "launcher clang++"})
+    found, _ = find_host_compiler({**environment, "CXX": "launcher clang++ -m64"})
     assert found is not None
-    assert found.command == (str(tmp_path / "empty" / "launcher"), "clang++")
+    assert found.command == (str(tmp_path / "empty" / "launcher"), "clang++", "-m64")
+    assert found.program == "clang++"
     assert found.version == "clang version 17.0.6"
 
 

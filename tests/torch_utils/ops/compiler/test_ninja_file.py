@@ -30,9 +30,7 @@ def test_cuda_is_compiled_by_nvcc_and_linked_with_the_versioned_runtime(tmp_path
     library = Library("ops_cuda", (Path("a.cu"),), ())
     text = ninja_file(library, replace(toolchain, cuda=cuda), ("-DUSE_CUDA",))
     compiling, linking = (line for line in text.splitlines() if line.startswith("  command = "))
-    assert compiling.startswith(
-        f"  command = {folder}/bin/nvcc -ccbin {toolchain.host.command[-1]} -DUSE_CUDA -isystem "
-    )
+    assert compiling.startswith(f"  command = {folder}/bin/nvcc -ccbin {toolchain.host.program} -DUSE_CUDA -isystem ")
     assert f"-isystem {folder}/include -c $in -o $out" in compiling
     assert linking.endswith(f"-ltorch_cuda -L {folder}/lib -l:libcudart.so.13 -Wl,-rpath,{folder}/lib")
     assert "-Wl,--no-undefined $in -o $out" in linking
