@@ -13,12 +13,13 @@ class Log:
     def __init__(self, path: Path | None = None):
         self.path = path
         self._lost = False
+        self._heard = True
 
     def __call__(self, line: str) -> None:
         """Print and append one line."""
         if not distributed.is_main():
             return
-        print(line, flush=True)
+        self._print(line)
         if self.path is None:
             return
         try:
@@ -28,3 +29,12 @@ class Log:
             if not self._lost:
                 print(f"warning: {self.path}: not written ({error.strerror}); training goes on.", file=sys.stderr)
             self._lost = True
+
+    def _print(self, line: str) -> None:
+        """On the screen, as long as somebody listens: a closed pipe (| head) does not stop a run."""
+        if not self._heard:
+            return
+        try:
+            print(line, flush=True)
+        except OSError:
+            self._heard = False
