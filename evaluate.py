@@ -15,7 +15,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--compare-split", help="Split of that archive. Default: all.")
 @click.option("--data", required=True, type=_PATH, help="Archive (.zip) of real pictures.")
 @click.option("--metrics", default="fid", help="fid, kid, or with a count: fid5k,kid.")
-@click.option("--num-samples", type=click.IntRange(min=1), help="Generated pictures. Default: fid 50000, kid 2000.")
+@click.option(
+    "--num-samples", type=click.IntRange(1, 10_000_000), help="Generated pictures. Default: fid 50000, kid 2000."
+)
 @click.option("--split", help="Split of the archive. Default: the one trained on, else all.")
 @click.option("--extractor", type=_PATH, help="Features by this torch.export program (.pt2) instead of Inception.")
 @click.option("--extractor-sha256", help="Its digest, if it is not one we know.")

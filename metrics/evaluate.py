@@ -15,6 +15,7 @@ from metrics.fakes import NOISE, evaluation_pictures
 from metrics.reference import DEFAULT_CACHE
 from metrics.score import Result, parse_names, score
 from networks.snapshot import LoadedGenerator, load_generator
+from sampling.pictures import check_psi
 from torch_utils import seeds as seeding
 from torch_utils.devices import pick_device
 from torch_utils.errors import ConfigError
@@ -67,6 +68,7 @@ def evaluate(request: Request) -> list[Result]:
         raise ConfigError("nothing to score, or two things. Give either --network SNAPSHOT or --compare ARCHIVE.")
     if request.out is not None and request.out.is_dir():
         raise ConfigError(f"--out {request.out}: a folder. Give a file name, for example {request.out}/scores.json.")
+    check_psi(request.psi)
     names = [name.strip() for name in request.metrics.split(",")]
     most = max(item.samples for item in parse_names(names, request.num_samples))
     device = pick_device(request.device)

@@ -1,6 +1,5 @@
 """What generate.py does: read a request, sample, write a grid or single pictures."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from torch import Tensor
 from networks.interface import NoiseMode
 from networks.snapshot import LoadedGenerator, load_generator
 from sampling.labels import class_names, labels_for_seeds
-from sampling.pictures import generate_pictures
+from sampling.pictures import check_psi, generate_pictures
 from sampling.provenance import consecutive, provenance
 from torch_utils.devices import pick_device
 from torch_utils.errors import ConfigError
@@ -80,8 +79,7 @@ def _checked(request: Request) -> tuple[int, int, list[int]]:
         raise ConfigError("nothing to write. Give --out grid.png, --images FOLDER, or both.")
     if request.out is not None and request.out.suffix.lower() != ".png":
         raise ConfigError(f"--out {request.out}: not a PNG name. Use a name that ends in .png.")
-    if not math.isfinite(request.psi):
-        raise ConfigError(f"--trunc {request.psi}: not a finite number. Use for example 0.7.")
+    check_psi(request.psi)
     columns, rows = parse_grid(request.grid)
     seeds = parse_seeds(request.seeds) if request.seeds is not None else list(range(columns * rows))
     if request.out is not None and len(seeds) > columns * rows and request.folder is None:

@@ -25,7 +25,22 @@ def data(tmp_path_factory) -> Path:
 
 
 def words(data: Path, outdir: Path, *more: object) -> list[str]:
-    usual = ["--data", data, "--outdir", outdir, "--gpus", 0, "--threads", 1, "--batch", 8, "--tick", 0.016, "--snap", 1]
+    usual = [
+        "--data",
+        data,
+        "--outdir",
+        outdir,
+        "--gpus",
+        0,
+        "--threads",
+        1,
+        "--batch",
+        8,
+        "--tick",
+        0.016,
+        "--snap",
+        1,
+    ]
     return [sys.executable, "train.py", *map(str, [*usual, *more]), *SMALL]
 
 

@@ -1,5 +1,6 @@
 """The one place where errors meet the user: scripts call `run(command)` and nothing else catches."""
 
+import os
 import sys
 
 import click
@@ -8,6 +9,7 @@ from torch_utils.errors import UserError
 
 USER_ERROR_STATUS = 2
 INTERRUPTED_STATUS = 130
+BROKEN_PIPE_STATUS = 141
 
 
 def run(command: click.Command) -> None:
@@ -22,8 +24,14 @@ def run(command: click.Command) -> None:
         _fail(str(error))
     except click.exceptions.Exit as request:
         sys.exit(request.exit_code)
+    except click.exceptions.NoArgsIsHelpError as request:
+        print(request.format_message(), file=sys.stderr)
+        sys.exit(USER_ERROR_STATUS)
     except click.ClickException as error:
         _fail(" ".join(error.format_message().split()))
+    except BrokenPipeError:  # nobody reads on, as after | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        sys.exit(BROKEN_PIPE_STATUS)
     except (click.Abort, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_STATUS)

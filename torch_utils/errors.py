@@ -27,6 +27,10 @@ class SnapshotError(UserError):
     """A snapshot or a checkpoint is missing, damaged or of another kind."""
 
 
+class DivergedError(UserError):
+    """Training whose numbers ran away: options must change."""
+
+
 class StorageError(UserError):
     """A file could not be written: disk full, read-only, no permission."""
 

@@ -14,6 +14,7 @@ class Log:
         self.path = path
         self._early: list[str] = []
         self._lost = False
+        self._heard = True
 
     def keep_in(self, path: Path) -> None:
         """Append to this file from now on, beginning with the lines so far."""
@@ -26,7 +27,7 @@ class Log:
         """Print and append one line."""
         if not distributed.is_main():
             return
-        print(line, flush=True)
+        self._print(line)
         self._append(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
 
     def _append(self, text: str) -> None:
@@ -40,6 +41,15 @@ class Log:
             if not self._lost:
                 print(f"warning: {self.path}: not written ({error.strerror}); training goes on.", file=sys.stderr)
             self._lost = True
+
+    def _print(self, line: str) -> None:
+        """On the screen, as long as somebody listens: a closed pipe (| head) does not stop a run."""
+        if not self._heard:
+            return
+        try:
+            print(line, flush=True)
+        except OSError:
+            self._heard = False
 
 
 def note(line: str) -> None:

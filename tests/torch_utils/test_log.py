@@ -57,3 +57,18 @@ def test_other_processes_than_the_main_one_are_silent(tmp_path, monkeypatch, cap
     Log(tmp_path / "log.txt")("hello")
     assert capsys.readouterr() == ("", "")
     assert not (tmp_path / "log.txt").exists()
+
+
+def test_a_pipe_that_nobody_reads_on_does_not_stop_the_run(tmp_path, monkeypatch):
+    class Closed:
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+
+        def flush(self):
+            pass
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    log = Log(tmp_path / "log.txt")
+    log("one")
+    log("two")
+    assert [line.split(" ", 2)[2] for line in (tmp_path / "log.txt").read_text().splitlines()] == ["one", "two"]

@@ -8,7 +8,7 @@ import torch
 
 from networks.snapshot import load_generator
 from tests.support.tiny_run import TINY, weights_digest, write_archive
-from torch_utils.errors import ConfigError, SnapshotError, StorageError
+from torch_utils.errors import ConfigError, DivergedError, SnapshotError, StorageError
 from torch_utils.files import storage_error
 from torch_utils.ops.native import LoadedOps
 from training import run as run_module
@@ -152,10 +152,28 @@ def test_ops_that_cannot_be_had_are_an_error_before_anything_is_written(data, tm
     assert not (tmp_path / "run").exists()
 
 
-def test_two_slices_of_a_batch_train_like_the_options_say(data, tmp_path):
+def test_the_same_command_in_another_folder_gives_the_same_weights(data, tmp_path):
     one = start(data, tmp_path / "one", kimg=0.016)
     again = start(data, tmp_path / "again", kimg=0.016)
     assert weights_digest(one) == weights_digest(again)
+
+
+def test_a_run_amid_strong_augmentation_goes_on_bit_equal(data, tmp_path):
+    settings = (*SETTINGS, "augment.strength.start_p=0.5", "augment.strength.kimg=0.1")
+    whole = start(data, tmp_path / "whole", kimg=0.048, settings=settings)
+    start(data, tmp_path / "broken", kimg=0.048, settings=settings, stop_at=16)
+    assert weights_digest(start(data, tmp_path / "broken", kimg=0.048, settings=settings)) == weights_digest(whole)
+
+
+def test_a_batch_that_crosses_several_ticks_is_saved_all_the_same(data, tmp_path):
+    result = start(data, tmp_path / "run", tick=0.003, snap=4, kimg=0.04)
+    saved = sorted(path.name for path in result.folder.glob("snapshot-*"))
+    assert saved == [f"snapshot-000000.{n}.safetensors" for n in ("008", "016", "024", "04")]
+
+
+def test_a_step_that_never_comes_out_finite_ends_the_run(data, tmp_path):
+    with pytest.raises(DivergedError, match="step 'R1' was not finite 10 times in a row"):
+        start(data, tmp_path / "run", kimg=0.4, settings=(*SETTINGS, "losses.r1.gamma=1e38"))
 
 
 def test_a_full_disk_while_saving_warns_and_training_goes_on(data, tmp_path, monkeypatch):
