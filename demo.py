@@ -22,7 +22,8 @@ GAP, SCALED_TO = 16, 768
 @click.option("--folder", type=click.Path(path_type=Path), help="Where everything goes. Default: demo, or demo-gpu.")
 @click.option("--kimg", type=click.FloatRange(min=0.001), help="Train longer or shorter than the demo does.")
 @click.option("--cpu", is_flag=True, help="Take the small demo even if there is a GPU.")
-def main(folder, kimg, cpu):
+@click.option("--ops", type=click.Choice(["auto", "cuda", "reference"]), help="As of train.py. Default: auto.")
+def main(folder, kimg, cpu, ops):
     """Draw faces, pack them, train a small StyleGAN on them, and put its uncurated grid beside the reals.
 
     About seven minutes on two cores; on a GPU a larger demo at 128 pixels. The same command goes on where it stopped.
@@ -36,11 +37,13 @@ def main(folder, kimg, cpu):
         _step("dataset_tool.py", "demo", "--out", faces, "--count", plan["count"], "--resolution", plan["resolution"])
     length = kimg or plan.get("kimg")
     limits = ["--kimg", length] if length else []
-    _step("train.py", "--data", faces, "--outdir", run_folder, "--cfg", plan["cfg"], "--gpus", int(on_gpu), *limits)
+    bodies = ["--ops", ops] if ops else []
+    training = ["--data", faces, "--outdir", run_folder, "--cfg", plan["cfg"], "--gpus", int(on_gpu), *limits]
+    _step("train.py", *training, *bodies)
     snapshot = max(run_folder.glob("snapshot-*.safetensors"), key=_kimg_of)
-    _step("generate.py", "--network", snapshot, "--out", grid)
+    _step("generate.py", "--network", snapshot, "--out", grid, *bodies)
     if on_gpu:
-        _step("evaluate.py", "--network", snapshot, "--data", faces, "--metrics", "fid5k", must_succeed=False)
+        _step("evaluate.py", "--network", snapshot, "--data", faces, "--metrics", "fid5k", *bodies, must_succeed=False)
     sheet = folder / "reals-and-fakes.png"
     _side_by_side(run_folder / "reals.png", grid, sheet)
     click.echo(

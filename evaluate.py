@@ -26,6 +26,12 @@ _PATH = click.Path(path_type=Path)
 @click.option("--trunc", "psi", default=1.0, type=float, help="Truncation psi.")
 @click.option("--batch", default=32, type=click.IntRange(min=1), help="Pictures computed together.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
+@click.option(
+    "--ops",
+    default="auto",
+    type=click.Choice(["auto", "cuda", "reference"]),
+    help="Compiled ops where they can be had, or else an error (cuda), or none (reference).",
+)
 @click.option("--out", type=_PATH, help="Write the results, with their recipes, as JSON.")
 @click.option("--cache", type=_PATH, help="Folder for features of real pictures.")
 def main(**options):

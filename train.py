@@ -39,6 +39,11 @@ _PATH = click.Path(path_type=Path)
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "bf16"]), help="Of the highest resolutions, on GPU.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads that decode pictures.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the CPU computations.")
+@click.option(
+    "--ops",
+    type=click.Choice(["auto", "cuda", "reference"]),
+    help="Compiled ops where they can be had (auto), or else an error (cuda), or none (reference).",
+)
 @click.option("--snapshot-parts", type=click.Choice(["all", "ema"]), help="ema: snapshots without G and D.")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Any option, e.g. losses.r1.every=8.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved options and stop.")

@@ -20,6 +20,8 @@ from torch_utils import seeds as seeding
 from torch_utils.devices import pick_device
 from torch_utils.errors import ConfigError
 from torch_utils.files import write_text
+from torch_utils.log import note
+from torch_utils.ops.native import OpsMode, load_ops
 
 _MODES = {1: "grey", 3: "RGB"}
 
@@ -42,6 +44,7 @@ class Request:
     psi: float = 1.0
     batch: int = 32
     device: str = "auto"
+    ops: OpsMode = "auto"
     out: Path | None = None
     cache: Path | None = None
 
@@ -71,6 +74,7 @@ def evaluate(request: Request) -> list[Result]:
     device = pick_device(request.device)
     real = Archive.open(request.data)
     if request.network is not None:
+        load_ops(request.ops, device, note)
         subject = _snapshot(load_generator(request.network, device), real, request)
     else:
         subject = _archive(Archive.open(request.compare or ""), real, most, request)

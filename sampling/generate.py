@@ -17,6 +17,8 @@ from torch_utils.errors import ConfigError
 from torch_utils.images import grid as lay_out
 from torch_utils.images import write_png
 from torch_utils.labels import parse_choices
+from torch_utils.log import note
+from torch_utils.ops.native import OpsMode, load_ops
 
 _MOST_SEEDS = 1_000_000
 _MOST_DIGITS = 18  # of a seed: file names and Python's reader of numbers have bounds
@@ -37,6 +39,7 @@ class Request:
     noise: NoiseMode = "const"
     batch: int = 32
     device: str = "auto"
+    ops: OpsMode = "auto"
 
 
 def generate(request: Request) -> Iterator[str]:
@@ -46,7 +49,9 @@ def generate(request: Request) -> Iterator[str]:
         ConfigError, SnapshotError: before anything is computed.
     """
     columns, rows, seeds = _checked(request)
-    loaded = load_generator(request.network, pick_device(request.device))
+    device = pick_device(request.device)
+    load_ops(request.ops, device, note)
+    loaded = load_generator(request.network, device)
     chosen = parse_choices(request.classes, loaded.info.image_spec.label_sets)
     labels = labels_for_seeds(loaded.info, seeds, chosen)
     in_grid = columns * rows if request.out is not None else 0

@@ -1,5 +1,7 @@
 """Errors a user can mend: one line that says what, the value and the remedy."""
 
+from collections.abc import Sequence
+
 from torch_utils.text import printable
 
 
@@ -31,3 +33,11 @@ class DivergedError(UserError):
 
 class StorageError(UserError):
     """A file could not be written: disk full, read-only, no permission."""
+
+
+class BuildError(UserError):
+    """A compiled op could not be built, loaded or trusted; `details` holds the compiler's last lines."""
+
+    def __init__(self, message: str, details: Sequence[str] = ()):
+        super().__init__(message)
+        self.details = tuple(printable(line) for line in details)

@@ -7,6 +7,7 @@ from networks.checks import require
 from networks.interface import Precision
 from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
+from torch_utils.ops.native import OpsMode
 from training.augment.config import AugmentConfig
 
 GeneratorConfig = StyleGAN2GeneratorConfig  # a union, tagged by kind, when there are more
@@ -174,12 +175,16 @@ class MetricsConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeConfig:
-    """How the machine is used. threads 0: as many as torch takes by itself; recorded, since results depend on it."""
+    """How the machine is used. threads 0: as many as torch takes by itself; recorded, since results depend on it.
+
+    ops: which bodies the operators have, see `torch_utils.ops.native.load_ops`.
+    """
 
     seed: int = 0
     gpus: int = 1
     threads: int = 0
     workers: int = 2
+    ops: OpsMode = "auto"
     snapshot_parts: Literal["all", "ema"] = "all"
 
     def __post_init__(self):
@@ -238,6 +243,7 @@ CHANGEABLE = (
     "metrics.",
     "runtime.workers",
     "runtime.gpus",
+    "runtime.ops",
     "runtime.snapshot_parts",
     "data.path",
 )

@@ -49,6 +49,7 @@ class Flags:
     precision: str | None = None
     workers: int | None = None
     threads: int | None = None
+    ops: str | None = None
     snapshot_parts: str | None = None
     settings: tuple[str, ...] = ()
 
@@ -75,6 +76,7 @@ _PATHS = {
     "precision": ("generator.precision", "discriminator.precision"),
     "workers": ("runtime.workers",),
     "threads": ("runtime.threads",),
+    "ops": ("runtime.ops",),
     "snapshot_parts": ("runtime.snapshot_parts",),
 }
 

@@ -13,6 +13,7 @@ from torch_utils.devices import set_precision
 from torch_utils.errors import ConfigError, DivergedError, StorageError
 from torch_utils.files import sweep
 from torch_utils.log import Log
+from torch_utils.ops.native import load_ops
 from training import outputs
 from training.augment.config import NoStrength
 from training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
@@ -77,8 +78,10 @@ class Run:
             torch.backends.cudnn.benchmark = isinstance(config.augment.strength, NoStrength)
         if config.runtime.threads:
             torch.set_num_threads(config.runtime.threads)
+        self.log = Log()
         self.skipped: Counter[str] = Counter()  # by step, since it was last applied
         self.evaluation = Evaluation.prepare(config, archive, self.device)
+        ops = load_ops(config.runtime.ops, self.device, self.log)
         started = time.time()
         data = load_training_data(archive, config.data, config.runtime.seed, self.device, config.runtime.workers)
         self.state = TrainingState.build(config, data, self.device)
@@ -96,11 +99,13 @@ class Run:
             notes += transfer(Path(config.transfer.snapshot), self.state)
         _make_folder(folder)
         sweep(folder)
-        self.log = Log(folder / "log.txt")
+        self.log.keep_in(folder / "log.txt")
         self.log(
             f"{len(data.pictures)} pictures of {data.resolution}x{data.resolution} from {archive.path.name} "
             f"in {time.time() - started:.1f} s"
         )
+        if ops.names:
+            self.log(str(ops))
         for line in notes:
             self.log(line)
         outputs.save_config(folder, config)

@@ -40,6 +40,7 @@ def test_the_default_folder_names_zip_and_preset(data):
         ({"metrics_every": 4}, "metrics.every", 4),
         ({"seed": 9}, "runtime.seed", 9),
         ({"threads": 2}, "runtime.threads", 2),
+        ({"ops": "reference"}, "runtime.ops", "reference"),
         ({"precision": "bf16"}, "generator.precision", "bf16"),
         ({"precision": "bf16"}, "discriminator.precision", "bf16"),
         ({"snapshot_parts": "ema"}, "runtime.snapshot_parts", "ema"),

@@ -10,6 +10,7 @@ from networks.snapshot import load_generator
 from tests.support.tiny_run import TINY, weights_digest, write_archive
 from torch_utils.errors import ConfigError, DivergedError, SnapshotError, StorageError
 from torch_utils.files import storage_error
+from torch_utils.ops.native import LoadedOps
 from training import run as run_module
 from training.options import Flags, open_run
 from training.run import RunResult, train
@@ -127,6 +128,28 @@ def test_going_on_with_other_pictures_is_refused(data, tmp_path):
 def test_going_on_for_longer_is_allowed(data, tmp_path):
     start(data, tmp_path / "run", kimg=0.016)
     assert start(data, tmp_path / "run", kimg=0.048).images_seen == 48
+
+
+def test_going_on_with_other_ops_is_allowed_and_they_are_loaded_once_before_the_networks(data, tmp_path, monkeypatch):
+    start(data, tmp_path / "run", stop_at=16)
+    asked = []
+
+    def load(mode, device, say) -> LoadedOps:
+        asked.append((mode, device.type))
+        say("building them")
+        return LoadedOps(("ops_pretended",))
+
+    monkeypatch.setattr(run_module, "load_ops", load)
+    start(data, tmp_path / "run", stop_at=32, ops="reference")
+    assert asked == [("reference", "cpu")]
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert log.count("building them\n") == log.count("compiled ops: ops_pretended\n") == 1
+
+
+def test_ops_that_cannot_be_had_are_an_error_before_anything_is_written(data, tmp_path):
+    with pytest.raises(ConfigError, match="--ops cuda: this runs on the cpu"):
+        start(data, tmp_path / "run", ops="cuda")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_same_command_in_another_folder_gives_the_same_weights(data, tmp_path):
