@@ -6,6 +6,7 @@ import sys
 import click
 
 from torch_utils.errors import UserError
+from torch_utils.memory import keep_freed_memory
 
 USER_ERROR_STATUS = 2
 INTERRUPTED_STATUS = 130
@@ -18,6 +19,7 @@ def run(command: click.Command) -> None:
     Everything that is not a `UserError` or a usage error is our own fault and keeps its traceback.
     """
     status = 0
+    keep_freed_memory()
     try:
         status = command.main(standalone_mode=False)
     except UserError as error:

@@ -167,7 +167,13 @@ class Run:
         state, schedule = self.state, self.config.schedule
         parts = slices(schedule, self.config.runtime.seed, state.batches_done, state.images_seen)
         for step in iterate_due(state.steps, state.batches_done):
-            result = take_step(step, state.players, parts, schedule.batch_size)
+            try:
+                result = take_step(step, state.players, parts, schedule.batch_size)
+            except torch.OutOfMemoryError as error:
+                raise ConfigError(
+                    f"--batch-gpu {schedule.batch_gpu}: the GPU's memory does not hold step '{step.name}' of that many "
+                    "pictures. Use half as many."
+                ) from error
             state.absorb(result)
             averages.add(result.values)
             self._watch(step.name, result.finite)
