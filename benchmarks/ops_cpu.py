@@ -2,9 +2,10 @@
 
     python -m benchmarks.ops_cpu [--threads 1] [--quick]
 
-Each row is a ratio within one run: an op against its plain twin (upfirdn2d against zero insertion); a generator's forward
-pass at 256 pixels against its bare convolutions (same shapes, shared weights); a training iteration at 64 pixels, compiled
-against the networks by the book, in processes that take turns. Writes benchmarks/results/ops_cpu_<threads>.json.
+Each row is a ratio within one run: an op against its plain twin (upfirdn2d against zero insertion); a generator's
+forward pass at 256 pixels against its bare convolutions (same shapes, shared weights); a training iteration at 64
+pixels, compiled against the networks by the book, in processes that take turns. Writes
+benchmarks/results/ops_cpu_<threads>.json.
 """
 
 import json
