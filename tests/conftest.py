@@ -27,3 +27,7 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared is absent")
     return folder
+
+
+def pytest_addoption(parser) -> None:
+    parser.addoption("--emulated-library", help="test the kernels of this library instead of compiling them")
