@@ -20,6 +20,7 @@ TORCH = Path(torch.__file__).parent
 NAMESPACE = "kaokore_emulated"
 OPS = {  # source → the operators it brings
     "bias_act.cu": ("bias_act", "bias_act_backward"),
+    "synthesis_epilogue.cu": ("synthesis_epilogue", "synthesis_epilogue_backward"),
 }
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 QUICK = ("-O1",)

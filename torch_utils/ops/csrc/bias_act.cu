@@ -15,13 +15,6 @@ struct Bias {
   KAOKORE_HD int64_t at(int64_t i) const { return index.remainder(index.quotient(i, stride), size); }
 };
 
-template <int N, class T>
-__device__ void load_bias(const T* b, const Bias& bias, int64_t i, Wide<T> (&loaded)[N]) {
-  const int64_t first = b ? bias.at(i) : 0;
-#pragma unroll
-  for (int j = 0; j < N; ++j) loaded[j] = b ? static_cast<Wide<T>>(b[bias.consecutive ? first + j : first]) : Wide<T>(0);
-}
-
 template <Act A>
 struct Value {
   static constexpr bool kReadsSlopes = false;
@@ -44,16 +37,13 @@ struct Slope {
 template <class Function, int N, class T>
 __device__ void apply(const T* dy, const T* x, const T* b, T* y, int64_t i, const Bias& bias,
                       ActOptions<Wide<T>> options) {
-  using Neighbours = Pack<T, N>;
-  Neighbours in = *reinterpret_cast<const Neighbours*>(x + i), slopes = in;
-  if (Function::kReadsSlopes) slopes = *reinterpret_cast<const Neighbours*>(dy + i);
-  Wide<T> added[N];
-  load_bias<N>(b, bias, i, added);
+  Wide<T> numbers[N], slopes[N] = {}, added[N] = {};
+  load(x + i, true, numbers);
+  if (Function::kReadsSlopes) load(dy + i, true, slopes);
+  if (b) load(b + bias.at(i), bias.consecutive, added);
 #pragma unroll
-  for (int j = 0; j < N; ++j)
-    in.at[j] = static_cast<T>(
-        Function::of(static_cast<Wide<T>>(slopes.at[j]), static_cast<Wide<T>>(in.at[j]), added[j], options));
-  *reinterpret_cast<Neighbours*>(y + i) = in;
+  for (int j = 0; j < N; ++j) numbers[j] = Function::of(slopes[j], numbers[j], added[j], options);
+  store(y + i, numbers);
 }
 
 // The first `packed` elements go in packs, the rest one by one.
@@ -88,14 +78,15 @@ void run(const Tensor* dy, const Tensor& x, const std::optional<Tensor>& b, cons
          const Options& options) {
   with_type_of("bias_act", x, [&](auto number) {
     using T = decltype(number);
-    const T *slopes = dy ? read<T>(*dy) : nullptr, *in = read<T>(x);
+    const T *slopes = dy ? read<T>(*dy) : nullptr, *in = read<T>(x), *biases = read<T>(b);
     T* out = written<T>(y);
     const int64_t count = y.numel();
     const Bias bias = b ? bias_along(y, dim) : Bias{};
-    const bool packs = aligned(slopes) && aligned(in) && aligned(out) && (!b || fits_packs(bias, kPackSize<T>));
+    const bool packs = aligned(slopes) && aligned(in) && aligned(out) && aligned(biases) &&
+                       (!b || fits_packs(bias, kPackSize<T>));
     const int64_t packed = packs ? count / kPackSize<T> * kPackSize<T> : 0;
-    const int64_t blocks = blocks_for(packs ? ceil_div(count, kPackSize<T>) : count, kThreads);
-    Place(x).launch(elementwise<T, Function>, blocks, kThreads, 0, slopes, in, read<T>(b), out, packed, count, bias,
+    const int64_t blocks = blocks_for(packs ? ceil_div<int64_t>(count, kPackSize<T>) : count, kThreads);
+    Place(x).launch(elementwise<T, Function>, blocks, kThreads, 0, slopes, in, biases, out, packed, count, bias,
                     act_options<T>(options.alpha, options.gain, options.clamp));
   });
 }

@@ -82,8 +82,30 @@ constexpr size_t piece(int count) {
   return (count * sizeof(T) + kPackBytes - 1) / kPackBytes * kPackBytes;
 }
 
+// N numbers: the neighbours from `from` on, or the one there N times. A pointer to neighbours must be aligned for packs.
+template <int N, class T>
+__device__ void load(const T* from, bool neighbours, Wide<T> (&loaded)[N]) {
+  if (neighbours) {
+    const Pack<T, N> pack = *reinterpret_cast<const Pack<T, N>*>(from);
+#pragma unroll
+    for (int j = 0; j < N; ++j) loaded[j] = static_cast<Wide<T>>(pack.at[j]);
+  } else {
+    const Wide<T> number = static_cast<Wide<T>>(*from);
+#pragma unroll
+    for (int j = 0; j < N; ++j) loaded[j] = number;
+  }
+}
+
+template <int N, class T>
+__device__ void store(T* to, const Wide<T> (&numbers)[N]) {
+  Pack<T, N> pack;
+#pragma unroll
+  for (int j = 0; j < N; ++j) pack.at[j] = static_cast<T>(numbers[j]);
+  *reinterpret_cast<Pack<T, N>*>(to) = pack;
+}
+
 inline int64_t blocks_for(int64_t items, int64_t items_a_block) {
-  return least(ceil_div(items, items_a_block), kMostBlocks);
+  return least(ceil_div<int64_t>(items, items_a_block), kMostBlocks);
 }
 
 inline Tensor new_like(const Tensor& x) {

@@ -44,6 +44,9 @@ KAOKORE_HD I most(I a, I b) {
   return a > b ? a : b;
 }
 
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+template <class I>
+KAOKORE_HD I ceil_div(I a, I b) {  // of numbers from 0 on
+  return (a + b - 1) / b;
+}
 
 }  // namespace kaokore
