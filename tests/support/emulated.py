@@ -11,6 +11,9 @@ from pathlib import Path
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+# The modules are imported for the schemas they define.
+from torch_utils.ops import bias_act, synthesis_epilogue, upfirdn2d, warp  # noqa: F401
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 CSRC = REPOSITORY / "torch_utils" / "ops" / "csrc"
 SHIM = REPOSITORY / "tests" / "emulation"
@@ -21,6 +24,7 @@ NAMESPACE = "kaokore_emulated"
 OPS = {  # source → the operators it brings
     "bias_act.cu": ("bias_act", "bias_act_backward"),
     "synthesis_epilogue.cu": ("synthesis_epilogue", "synthesis_epilogue_backward"),
+    "upfirdn2d.cu": ("upfirdn2d",),
 }
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 QUICK = ("-O1",)
