@@ -25,6 +25,7 @@ OPS = {  # source → the operators it brings
     "bias_act.cu": ("bias_act", "bias_act_backward"),
     "synthesis_epilogue.cu": ("synthesis_epilogue", "synthesis_epilogue_backward"),
     "upfirdn2d.cu": ("upfirdn2d",),
+    "warp.cu": ("warp", "warp_backward"),
 }
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 QUICK = ("-O1",)

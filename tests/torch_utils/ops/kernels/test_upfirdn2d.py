@@ -72,7 +72,9 @@ def test_a_filter_larger_than_the_picture_goes(body, taps, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_layout_in_memory_does_not_matter(body, dtype, size, layout):
     x, f = LAYOUTS[layout](body.draw(2, 3, *size, dtype=dtype)), body.draw(8, 8, seed=1)[::2, ::2].t()
-    assert_twin(body, op, x, f, [2, 2], [1, 1], [2, 1, 2, 1], False, 4.0, atol=1e-3 if dtype != torch.float64 else 1e-12)
+    assert_twin(
+        body, op, x, f, [2, 2], [1, 1], [2, 1, 2, 1], False, 4.0, atol=1e-3 if dtype != torch.float64 else 1e-12
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
