@@ -48,7 +48,7 @@ def plain(op: OpOverload, *arguments: Any) -> Any:
     return op.redispatch(_NOBODYS, *arguments)
 
 
-def assert_twin(body: Body, op: OpOverload, *arguments: Any, **tolerances: float) -> None:
+def assert_twin(body: Body, op: OpOverload, *arguments: Any, **tolerances: Any) -> None:
     """The body's results are those of the plain one in float64, rounded once to the type of the arguments."""
     dtype = next(a.dtype for a in arguments if isinstance(a, Tensor))
     tolerances = TOLERANCES[dtype] | tolerances

@@ -20,12 +20,13 @@ template <class T>
 __device__ void look_up(const T* x, T* y, Wide<T> at_x, Wide<T> at_y, const Shape& shape) {
   using W = Wide<T>;
   const Sizes& s = shape.sizes;
-  // Anything else, infinite or no number, lies outside all pixels' reach, and perhaps outside the range of integers.
+  const W nothing = (at_x - at_x) + (at_y - at_y);  // 0; NaN where the place is none, which is not to be hidden
+  // Anything else lies outside all pixels' reach, and perhaps outside the range of integers.
   const bool near = at_x > -1 && at_x < static_cast<W>(s.in_width) && at_y > -1 && at_y < static_cast<W>(s.in_height);
   const int64_t left = near ? static_cast<int64_t>(std::floor(at_x)) : s.in_width;
   const int64_t top = near ? static_cast<int64_t>(std::floor(at_y)) : s.in_height;
   for (int64_t c = 0; c < shape.channels; ++c) {
-    W sum = 0;
+    W sum = nothing;
 #pragma unroll
     for (int corner = 0; corner < 4; ++corner) {
       const int64_t column = left + corner % 2, row = top + corner / 2;

@@ -144,20 +144,33 @@ def test_what_does_not_fit_is_refused_in_one_line(body, change, message):
         body.call(forward, *arguments, None)
 
 
-SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=4)
+random_cases = given(
+    size=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    order=st.permutations(range(4)),
+    dim=st.integers(0, 3),
+    biased=st.booleans(),
+    act=st.sampled_from(list(ACTIVATIONS)),
+    alpha=st.floats(0.125, 1),
+    clamp=st.sampled_from([None, 0.5, 1.25]),
+    dtype=st.sampled_from(DTYPES),
+)
 
 
-def random_case(data, body):
-    size, dtype = data.draw(SIZES), data.draw(st.sampled_from(DTYPES))
-    order = data.draw(st.permutations(range(len(size))))
-    dim = data.draw(st.integers(-len(size), len(size) - 1))
+def assert_random_twin(body, size, order, dim, biased, act, alpha, clamp, dtype) -> None:
+    order, dim = [axis for axis in order if axis < len(size)], dim % len(size)
     x = body.draw(*(size[axis] for axis in order), dtype=dtype).permute([order.index(a) for a in range(len(size))])
-    b = body.draw(size[dim], seed=1, dtype=dtype) if data.draw(st.booleans()) else None
-    act, alpha, gain = data.draw(st.sampled_from(list(ACTIVATIONS))), data.draw(st.floats(0.125, 1)), 1.5
-    return x, b, dim, act, alpha, gain, data.draw(st.sampled_from([None, 0.5, 1.25]))
+    b = body.draw(size[dim], seed=1, dtype=dtype) if biased else None
+    assert_both_twins(body, x, b, dim, act, alpha, 1.5, clamp)
 
 
 @settings(max_examples=100, deadline=None)
-@given(data=st.data())
-def test_random_cases_are_twins(body, data):
-    assert_both_twins(body, *random_case(data, body))
+@random_cases
+def test_random_cases_are_twins(body, **case):
+    assert_random_twin(body, **case)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None)
+@random_cases
+def test_two_thousand_random_cases_are_twins(body, **case):
+    assert_random_twin(body, **case)

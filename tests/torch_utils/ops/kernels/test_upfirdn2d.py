@@ -141,8 +141,7 @@ def test_what_does_not_fit_is_refused_in_one_line(body, change, message):
 factors = st.tuples(st.integers(1, 3), st.integers(1, 3)) | st.sampled_from([(1, 1), (2, 2)])
 
 
-@settings(max_examples=60, deadline=None)
-@given(
+random_cases = given(
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     taps=st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 26)),
     up=factors,
@@ -151,10 +150,25 @@ factors = st.tuples(st.integers(1, 3), st.integers(1, 3)) | st.sampled_from([(1,
     flip=st.booleans(),
     dtype=st.sampled_from(DTYPES),
 )
-def test_random_cases_are_twins(body, size, taps, up, down, padding, flip, dtype):
+
+
+def assert_random_twin(body, size, taps, up, down, padding, flip, dtype) -> None:
     for axis in (0, 1):  # x, then y
         pixels = size[1 - axis] * up[axis]
         before, after = padding[2 * axis : 2 * axis + 2]
         assume(pixels + before + after >= taps[-1 if axis == 0 else 0] and pixels + min(0, before) + min(0, after) > 0)
     x, f = body.draw(1, 2, *size, dtype=dtype), body.draw(*taps, seed=1)
     assert_twin(body, op, x, f, list(up), list(down), list(padding), flip, 1.5, **tolerance(dtype, taps))
+
+
+@settings(max_examples=60, deadline=None)
+@random_cases
+def test_random_cases_are_twins(body, **case):
+    assert_random_twin(body, **case)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None)
+@random_cases
+def test_two_thousand_random_cases_are_twins(body, **case):
+    assert_random_twin(body, **case)

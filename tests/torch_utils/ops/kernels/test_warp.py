@@ -53,11 +53,12 @@ def test_any_matrix_goes(body, dtype, matrix):
     assert_both_twins(body, body.draw(1, 2, 9, 12, dtype=dtype), matrices, (11, 8))
 
 
-@pytest.mark.parametrize("number", [1e30, -1e30, torch.inf, torch.nan])
-def test_what_lies_nowhere_is_zero_and_gives_nothing(body, number):
+@pytest.mark.parametrize("number", [1e30, -1e30, torch.inf, -torch.inf, torch.nan])
+def test_what_lies_beyond_is_zero_and_what_lies_nowhere_is_no_number(body, number):
+    x = body.draw(1, 2, 4, 5, dtype=torch.float32)
     matrices = torch.tensor([[[1.0, 0.0, number], [0.0, 1.0, 0.0]]], device=body.device)
-    assert (body.call(forward, body.draw(1, 2, 4, 5, dtype=torch.float32), matrices, [4, 5]) == 0).all()
-    assert (body.call(backward, body.draw(1, 2, 4, 5, dtype=torch.float32), matrices, [4, 5]) == 0).all()
+    assert_twin(body, forward, x, matrices, [4, 5], equal_nan=True)
+    assert_twin(body, backward, x, matrices, [4, 5], equal_nan=True)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -106,15 +107,29 @@ def test_what_does_not_fit_is_refused_in_one_line(body, op, change, message):
         body.call(op, *arguments)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
+random_cases = given(
     sizes=st.tuples(*[st.integers(1, 24)] * 4),
     channels=st.integers(1, 6),
     seed=st.integers(0, 2**31),
     amount=st.floats(0, 2),
     dtype=st.sampled_from(DTYPES),
 )
-def test_random_cases_are_twins(body, sizes, channels, seed, amount, dtype):
+
+
+def assert_random_twin(body, sizes, channels, seed, amount, dtype) -> None:
     x = body.draw(2, channels, *sizes[:2], dtype=dtype)
     matrices = torch.tensor(IDENTITY, device=body.device) + amount * body.draw(2, 2, 3, seed=seed)
     assert_both_twins(body, x, matrices, sizes[2:])
+
+
+@settings(max_examples=60, deadline=None)
+@random_cases
+def test_random_cases_are_twins(body, **case):
+    assert_random_twin(body, **case)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None)
+@random_cases
+def test_two_thousand_random_cases_are_twins(body, **case):
+    assert_random_twin(body, **case)
