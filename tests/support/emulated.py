@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -91,3 +92,26 @@ class EmulatedBodies(TorchDispatchMode):
         if func.namespace == "kaokore":
             func = getattr(getattr(torch.ops, NAMESPACE), func._schema.name.partition("::")[2]).default
         return func(*args, **(kwargs or {}))
+
+
+def run_tests(library: Path, *tests: Path, sanitised: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run the quick kernel tests on a library in a process of its own, until the first failure."""
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-x", "-p", "no:cacheprovider", "-m", "not gpu and not slow"]
+    environment = dict(os.environ)
+    if sanitised:  # the interpreter itself is not, so the sanitiser's allocator must be there first
+        paths = [_of_the_compiler("libasan.so"), _of_the_compiler("libstdc++.so")]
+        environment |= {"LD_PRELOAD": ":".join(paths), "ASAN_OPTIONS": "detect_leaks=0"}
+    return subprocess.run(
+        [*command, "--emulated-library", str(library), *map(str, tests)],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _of_the_compiler(library: str) -> str:
+    return subprocess.run(
+        ["g++", f"-print-file-name={library}"], capture_output=True, text=True, check=True
+    ).stdout.strip()
