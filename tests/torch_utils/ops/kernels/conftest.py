@@ -8,6 +8,7 @@ import torch
 
 from tests.support import emulated
 from tests.support.twins import Body
+from torch_utils.ops.native import load_ops
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,7 @@ def cuda_body() -> Body:
     """The kernels as nvcc compiles them."""
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
+    load_ops("cuda", torch.device("cuda"), print)
     return Body("cuda", torch.device("cuda"), contextlib.nullcontext)
 
 
