@@ -83,7 +83,7 @@ def measure(sources: list[Path], architectures: list[str], toolkit: CudaToolkit)
     """A row for each file and architecture, its kernels in it."""
     work = [(source, architecture) for architecture in architectures for source in sources]
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda item: compile_for(*item, toolkit), work))
+        results = list(pool.map(lambda item: compile_for(item[0], item[1], toolkit), work))
     return [
         {
             "file": source.name,

@@ -20,6 +20,11 @@ def repository() -> Path:
     return REPOSITORY
 
 
+def pytest_addoption(parser) -> None:
+    """An option that tests/support/emulated.py gives to the tests that it starts."""
+    parser.addoption("--emulated-library", help="test the kernels of this library instead of compiling them")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """`../shared` beside the checkout (golden numbers, real pictures, weights); skips, counted, where it is absent."""
@@ -27,7 +32,3 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared is absent")
     return folder
-
-
-def pytest_addoption(parser) -> None:
-    parser.addoption("--emulated-library", help="test the kernels of this library instead of compiling them")
