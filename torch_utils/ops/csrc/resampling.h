@@ -23,9 +23,30 @@ struct Axis {
   }
 
   KAOKORE_HD int64_t place(int64_t k) const { return flip ? k : taps - 1 - k; }
+};
 
-  // How many taps of zero are to be put first for the padding to become a multiple of `up`.
-  KAOKORE_HD int64_t shift() const { return (up - (pad % up + up) % up) % up; }
+// The same for tiles of outputs, in 32 bits. Zeros put before the first tap, `shift` of them, make the padding a multiple
+// of `up`: so which taps an output meets is known to the compiler.
+struct TiledAxis {
+  int32_t in, out, taps, shift, lead, tiles;  // lead: the padding with the zeros
+  bool flip;
+
+  TiledAxis(const Axis& axis, int32_t outputs_a_tile)
+      : in(axis.in),
+        out(axis.out),
+        taps(axis.taps),
+        shift(shift_of(axis)),
+        lead(axis.pad + shift),
+        tiles(ceil_div<int64_t>(axis.out, outputs_a_tile)),
+        flip(axis.flip) {}
+
+  static int64_t shift_of(const Axis& axis) { return (axis.up - (axis.pad % axis.up + axis.up) % axis.up) % axis.up; }
+
+  // Place in the filter's memory of what is met k-th; -1 for zeros before the first tap and behind the last.
+  KAOKORE_HD int32_t place(int32_t k) const {
+    k -= shift;
+    return k < 0 || k >= taps ? -1 : flip ? k : taps - 1 - k;
+  }
 };
 
 }  // namespace kaokore

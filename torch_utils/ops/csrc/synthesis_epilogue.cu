@@ -310,7 +310,8 @@ void differentiate(const Results& to, const Tensor& dy, const Tensor& y, const T
   Gradients<T> g{read<T>(dy), read<T>(y), read<T>(x), read<T>(scale), written<T>(to.dx), written<Wide<T>>(row_sums),
                  written<Wide<T>>(column_sums), scale ? written<Wide<T>>(product_sums) : nullptr, false};
   if (!has_noise) (shape.channels_last ? g.row_sums : g.column_sums) = nullptr;
-  g.packs = shape.columns() % kPackSize<T> == 0 && aligned(g.dy) && aligned(g.y) && aligned(g.x) && aligned(g.scale) &&
+  // In packs few columns would leave most lanes idle.
+  g.packs = shape.columns() % kPackSize<T> == 0 && 2 * shape.columns() >= kTileColumns<T> && aligned(g.dy) && aligned(g.y) && aligned(g.x) && aligned(g.scale) &&
             aligned(g.dx);
   const Place place(x);
   place.launch(shape.channels_last ? backward_kernel<T, true> : backward_kernel<T, false>,

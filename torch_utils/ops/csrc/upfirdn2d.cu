@@ -48,50 +48,47 @@ struct Tiling {
   }
 };
 
-// Where the tile of a block lies.
-struct Place2d {
-  int64_t picture, x, y;  // x, y: of its first output
+// The tile of a block: a picture's axes, and the first output on each.
+template <class G>
+struct Tile {
+  const TiledAxis &x, &y;
+  int64_t picture;
+  int32_t first_x, first_y;
 
-  __device__ Place2d(const Axis& across, const Axis& down, int width, int height) {
-    const int64_t columns = ceil_div<int64_t>(across.out, width), rows = ceil_div<int64_t>(down.out, height);
-    const int64_t line = blockIdx.x / columns;
-    x = (blockIdx.x - line * columns) * width;
-    picture = line / rows;
-    y = (line - picture * rows) * height;
+  __device__ Tile(const TiledAxis& x, const TiledAxis& y) : x(x), y(y) {
+    const unsigned line = blockIdx.x / x.tiles, above = line / y.tiles;
+    first_x = (blockIdx.x - line * x.tiles) * G::kWidth;
+    first_y = (line - above * y.tiles) * G::kHeight;
+    picture = above;
   }
+
+  static __device__ int thread() { return threadIdx.y * G::kLanes + threadIdx.x; }
 };
 
-// The tap that meets the k-th place of the filter, which begins with `shift` zeros and ends with as many as there is room.
-__device__ float tap_at(const Axis& axis, const float* taps, int k, int64_t stride) {
-  const int64_t tap = k - axis.shift();
-  return 0 <= tap && tap < axis.taps ? taps[axis.place(tap) * stride] : 0.f;
-}
-
 template <class G>
-__device__ void load_weights(const float* taps, const Axis& x, const Axis& y, float gain, float* weights) {
-  const int thread = threadIdx.y * G::kLanes + threadIdx.x;
-  for (int i = thread; i < G::kWeights; i += G::kBlock) {
+__device__ void load_weights(const Tile<G>& tile, const float* taps, float gain, float* weights) {
+  for (int i = tile.thread(); i < G::kWeights; i += G::kBlock) {
     const int row = i / G::kTaps, k = i % G::kTaps;
     if (G::kSeparable) {
-      weights[i] = row ? tap_at(y, taps, k, 1) * gain : tap_at(x, taps, k, 1);
+      const int place = row ? tile.y.place(k) : tile.x.place(k);
+      weights[i] = place < 0 ? 0.f : taps[place] * (row ? gain : 1.f);
     } else {
-      const int64_t tap = row - y.shift();
-      const bool inside = 0 <= tap && tap < y.taps;
-      weights[i] = inside ? tap_at(x, taps + y.place(tap) * x.taps, k, 1) * gain : 0.f;
+      const int place_x = tile.x.place(k), place_y = tile.y.place(row);
+      weights[i] = place_x < 0 || place_y < 0 ? 0.f : taps[place_y * tile.x.taps + place_x] * gain;
     }
   }
 }
 
 template <class G, class T>
-__device__ void load_tile(const T* in, const Axis& x, const Axis& y, const Place2d& tile, float* pixels) {
-  const int64_t first_x = (tile.x * G::kDown - x.pad - x.shift()) / G::kUp;  // divides evenly
-  const int64_t first_y = (tile.y * G::kDown - y.pad - y.shift()) / G::kUp;
-  const int thread = threadIdx.y * G::kLanes + threadIdx.x;
-  for (int i = thread; i < G::kInHeight * G::kInWidth; i += G::kBlock) {
+__device__ void load_pixels(const Tile<G>& tile, const T* in, float* pixels) {
+  const int32_t first_x = (tile.first_x * G::kDown - tile.x.lead) / G::kUp;  // divides evenly
+  const int32_t first_y = (tile.first_y * G::kDown - tile.y.lead) / G::kUp;
+  in += tile.picture * tile.x.in * tile.y.in;
+  for (int i = tile.thread(); i < G::kInHeight * G::kInWidth; i += G::kBlock) {
     const int row = i / G::kInWidth, column = i % G::kInWidth;
-    const int64_t at_x = first_x + column, at_y = first_y + row;
-    const bool inside = 0 <= at_x && at_x < x.in && 0 <= at_y && at_y < y.in;
-    pixels[row * G::kPitch + column] = inside ? static_cast<float>(in[(tile.picture * y.in + at_y) * x.in + at_x]) : 0.f;
+    const int32_t x = first_x + column, y = first_y + row;
+    const bool inside = 0 <= x && x < tile.x.in && 0 <= y && y < tile.y.in;
+    pixels[row * G::kPitch + column] = inside ? static_cast<float>(in[y * tile.x.in + x]) : 0.f;
   }
 }
 
@@ -107,16 +104,16 @@ __device__ void add_products(const float (&pixels)[Inputs], const float* weights
     }
 }
 
-template <class T>
-__device__ void store_pixel(T* out, const Axis& x, const Axis& y, const Place2d& tile, int column, int row, float sum) {
-  const int64_t at_x = tile.x + column, at_y = tile.y + row;
-  if (at_x < x.out && at_y < y.out) out[(tile.picture * y.out + at_y) * x.out + at_x] = static_cast<T>(sum);
+// `out` is of the tile's picture; column and row count from the tile's first.
+template <class G, class T>
+__device__ void store_pixel(const Tile<G>& tile, T* out, int column, int row, float sum) {
+  const int32_t x = tile.first_x + column, y = tile.first_y + row;
+  if (x < tile.x.out && y < tile.y.out) out[y * tile.x.out + x] = static_cast<T>(sum);
 }
 
 // A thread makes kRowsEach rows of kColumnsEach outputs, reading each input row once.
 template <class G, class T>
-__device__ void filter_tile(const float* pixels, const float* weights, T* out, const Axis& x, const Axis& y,
-                            const Place2d& tile) {
+__device__ void filter_tile(const Tile<G>& tile, const float* pixels, const float* weights, T* out) {
   constexpr int columns = G::kColumnsEach, rows = G::kRowsEach, inputs = G::inputs_of(columns);
   float sums[rows][columns] = {};
   const int first = threadIdx.y * rows * G::kDown / G::kUp * G::kPitch + threadIdx.x * columns * G::kDown / G::kUp;
@@ -135,14 +132,14 @@ __device__ void filter_tile(const float* pixels, const float* weights, T* out, c
   for (int r = 0; r < rows; ++r)
 #pragma unroll
     for (int c = 0; c < columns; ++c)
-      store_pixel(out, x, y, tile, threadIdx.x * columns + c, threadIdx.y * rows + r, sums[r][c]);
+      store_pixel(tile, out, threadIdx.x * columns + c, threadIdx.y * rows + r, sums[r][c]);
 }
 
 // Along x, into `middle`: neighbouring threads take neighbouring rows, each a run of outputs.
 template <class G>
-__device__ void filter_rows(const float* pixels, const float* weights, float* middle) {
+__device__ void filter_rows(const Tile<G>& tile, const float* pixels, const float* weights, float* middle) {
   constexpr int columns = G::kColumnsEach, inputs = G::inputs_of(columns), runs = G::kWidth / columns;
-  for (int i = threadIdx.y * G::kLanes + threadIdx.x; i < G::kInHeight * runs; i += G::kBlock) {
+  for (int i = tile.thread(); i < G::kInHeight * runs; i += G::kBlock) {
     const int row = i % G::kInHeight, run = i / G::kInHeight;
     float line[inputs], sums[columns] = {};
 #pragma unroll
@@ -155,8 +152,7 @@ __device__ void filter_rows(const float* pixels, const float* weights, float* mi
 
 // Along y, out of `middle`: a thread makes kRowsEach outputs below each other.
 template <class G, class T>
-__device__ void filter_columns(const float* middle, const float* weights, T* out, const Axis& x, const Axis& y,
-                               const Place2d& tile) {
+__device__ void filter_columns(const Tile<G>& tile, const float* middle, const float* weights, T* out) {
   constexpr int rows = G::kRowsEach, inputs = G::inputs_of(rows);
   for (int column = threadIdx.x; column < G::kWidth; column += G::kLanes) {
     float line[inputs], sums[rows] = {};
@@ -165,27 +161,28 @@ __device__ void filter_columns(const float* middle, const float* weights, T* out
       line[i] = middle[(threadIdx.y * rows * G::kDown / G::kUp + i) * G::kMidPitch + column];
     add_products<G>(line, weights, sums);
 #pragma unroll
-    for (int r = 0; r < rows; ++r) store_pixel(out, x, y, tile, column, threadIdx.y * rows + r, sums[r]);
+    for (int r = 0; r < rows; ++r) store_pixel(tile, out, column, threadIdx.y * rows + r, sums[r]);
   }
 }
 
 template <class G, class T>
 __global__ void __launch_bounds__(G::kBlock)
-    tiled_filter(const T* in, const float* taps, T* out, Axis x, Axis y, float gain) {
+    tiled_filter(const T* in, const float* taps, T* out, TiledAxis x, TiledAxis y, float gain) {
   Shared shared;
   float* weights = shared.take<float>(G::kWeights);
   float* pixels = shared.take<float>(G::kInHeight * G::kPitch);
-  const Place2d tile(x, y, G::kWidth, G::kHeight);
-  load_weights<G>(taps, x, y, gain, weights);
-  load_tile<G>(in, x, y, tile, pixels);
+  const Tile<G> tile(x, y);
+  out += tile.picture * x.out * y.out;
+  load_weights(tile, taps, gain, weights);
+  load_pixels(tile, in, pixels);
   __syncthreads();
   if constexpr (G::kSeparable) {
     float* middle = shared.take<float>(G::kInHeight * G::kMidPitch);
-    filter_rows<G>(pixels, weights, middle);
+    filter_rows(tile, pixels, weights, middle);
     __syncthreads();
-    filter_columns<G>(middle, weights + G::kTaps, out, x, y, tile);
+    filter_columns(tile, middle, weights + G::kTaps, out);
   } else {
-    filter_tile<G>(pixels, weights, out, x, y, tile);
+    filter_tile(tile, pixels, weights, out);
   }
 }
 
@@ -201,20 +198,24 @@ struct Call {
 
 template <class G, class T>
 void run_tiled(const Call& call) {
-  const int64_t columns = ceil_div<int64_t>(call.x.out, G::kWidth), rows = ceil_div<int64_t>(call.y.out, G::kHeight);
-  Place(call.in).launch(tiled_filter<G, T>, call.pictures() * rows * columns, dim3(G::kLanes, G::kWarps), G::bytes(),
-                        read<T>(call.in), read<float>(call.taps), written<T>(call.out), call.x, call.y,
+  const TiledAxis x(call.x, G::kWidth), y(call.y, G::kHeight);
+  Place(call.in).launch(tiled_filter<G, T>, call.pictures() * x.tiles * y.tiles, dim3(G::kLanes, G::kWarps), G::bytes(),
+                        read<T>(call.in), read<float>(call.taps), written<T>(call.out), x, y,
                         static_cast<float>(call.gain));
 }
 
-constexpr int64_t kTiledFrom = 256;  // outputs of a picture: smaller ones leave most threads of a tile idle
+constexpr int64_t kTiledFrom = 256;              // outputs of a picture: smaller ones leave most threads of a tile idle
+constexpr int64_t kTiledBelow = int64_t{1} << 28;  // pixels of a picture, for all sums of indices to fit 32 bits
 
 // Whether a kernel for these factors and so many taps did the work.
 template <class T, int Up, int Down>
 bool ran_tiled(const Call& call) {
-  const auto& [x, y] = std::tie(call.x, call.y);
-  if (x.up != Up || y.up != Up || x.down != Down || y.down != Down || x.out * y.out < kTiledFrom) return false;
-  const int64_t taps = most(x.taps + x.shift(), y.taps + y.shift());
+  const Axis &x = call.x, &y = call.y;
+  const int64_t outputs = x.out * y.out, inputs = x.in * y.in;
+  if (x.up != Up || y.up != Up || x.down != Down || y.down != Down) return false;
+  if (outputs < kTiledFrom || most(most(outputs, inputs), most(std::abs(x.pad), std::abs(y.pad))) >= kTiledBelow)
+    return false;
+  const int64_t taps = most(x.taps + TiledAxis::shift_of(x), y.taps + TiledAxis::shift_of(y));
   if (call.separable && taps <= 12) return run_tiled<Tiling<Up, Down, 12, true>, T>(call), true;
   if (call.separable && taps <= 24) return run_tiled<Tiling<Up, Down, 24, true>, T>(call), true;
   if (!call.separable && taps <= 4) return run_tiled<Tiling<Up, Down, 4, false>, T>(call), true;

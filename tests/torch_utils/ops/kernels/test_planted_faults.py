@@ -62,7 +62,7 @@ FAULTS = {
     "more shared memory taken than asked for": Fault(
         "synthesis_epilogue", "return a + b + (", "return a + (", "more shared memory is taken than was asked for"
     ),
-    "a result left unwritten": Fault("upfirdn2d", "if (at_x < x.out &&", "if (at_x + 1 < x.out &&", WRONG_NUMBERS),
+    "a result left unwritten": Fault("upfirdn2d", "if (x < tile.x.out &&", "if (x + 1 < tile.x.out &&", WRONG_NUMBERS),
     "a bias of the wrong place": Fault(
         "bias_act", "quotient(i, stride), size)", "quotient(i, stride), size - 1)", WRONG_NUMBERS
     ),
