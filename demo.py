@@ -13,17 +13,17 @@ from torch_utils.cli import run
 from torch_utils.files import atomic_write
 
 HERE = Path(__file__).parent
-FOLDER = Path("demo")
 CPU_PLAN = {"count": "2000", "resolution": "32", "cfg": "demo"}
 GPU_PLAN = {"count": "8000", "resolution": "128", "cfg": "kaokore", "kimg": "400"}
 GAP, SCALED_TO = 16, 768
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--folder", default=FOLDER, type=click.Path(path_type=Path), help="Where everything goes.")
-@click.option("--kimg", type=click.FloatRange(min=0, min_open=True), help="Train longer or shorter than the demo does.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where everything goes. Default: demo, or demo-gpu.")
+@click.option("--kimg", type=click.FloatRange(min=0.001), help="Train longer or shorter than the demo does.")
 @click.option("--cpu", is_flag=True, help="Take the small demo even if there is a GPU.")
-def main(folder, kimg, cpu):
+@click.option("--ops", type=click.Choice(["auto", "cuda", "reference"]), help="As of train.py. Default: auto.")
+def main(folder, kimg, cpu, ops):
     """Draw faces, pack them, train a small StyleGAN on them, and put its uncurated grid beside the reals.
 
     About seven minutes on two cores; on a GPU a larger demo at 128 pixels. The same command goes on where it stopped.
@@ -31,16 +31,19 @@ def main(folder, kimg, cpu):
     started = time.time()
     on_gpu = not cpu and _has_gpu()
     plan = GPU_PLAN if on_gpu else CPU_PLAN
+    folder = folder or Path("demo-gpu" if on_gpu else "demo")
     faces, run_folder, grid = folder / "faces.zip", folder / "run", folder / "grid.png"
     if not faces.exists():
         _step("dataset_tool.py", "demo", "--out", faces, "--count", plan["count"], "--resolution", plan["resolution"])
     length = kimg or plan.get("kimg")
     limits = ["--kimg", length] if length else []
-    _step("train.py", "--data", faces, "--outdir", run_folder, "--cfg", plan["cfg"], "--gpus", int(on_gpu), *limits)
-    snapshot = max(run_folder.glob("snapshot-*.safetensors"))
-    _step("generate.py", "--network", snapshot, "--out", grid)
+    bodies = ["--ops", ops] if ops else []
+    training = ["--data", faces, "--outdir", run_folder, "--cfg", plan["cfg"], "--gpus", int(on_gpu), *limits]
+    _step("train.py", *training, *bodies)
+    snapshot = max(run_folder.glob("snapshot-*.safetensors"), key=_kimg_of)
+    _step("generate.py", "--network", snapshot, "--out", grid, *bodies)
     if on_gpu:
-        _step("evaluate.py", "--network", snapshot, "--data", faces, "--metrics", "fid5k", must_succeed=False)
+        _step("evaluate.py", "--network", snapshot, "--data", faces, "--metrics", "fid5k", *bodies, must_succeed=False)
     sheet = folder / "reals-and-fakes.png"
     _side_by_side(run_folder / "reals.png", grid, sheet)
     click.echo(
@@ -52,6 +55,10 @@ def main(folder, kimg, cpu):
         f"  python train.py --data {faces} --outdir {run_folder} --gpus {int(on_gpu)} --kimg 500   # train on\n"
         "  python dataset_tool.py pack YOUR_FOLDER --out yours.zip --resolution 64       # your own pictures"
     )
+
+
+def _kimg_of(snapshot: Path) -> float:
+    return float(snapshot.stem.removeprefix("snapshot-"))
 
 
 def _has_gpu() -> bool:

@@ -15,7 +15,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--compare-split", help="Split of that archive. Default: all.")
 @click.option("--data", required=True, type=_PATH, help="Archive (.zip) of real pictures.")
 @click.option("--metrics", default="fid", help="fid, kid, or with a count: fid5k,kid.")
-@click.option("--num-samples", type=click.IntRange(min=1), help="Generated pictures. Default: fid 50000, kid 2000.")
+@click.option(
+    "--num-samples", type=click.IntRange(1, 10_000_000), help="Generated pictures. Default: fid 50000, kid 2000."
+)
 @click.option("--split", help="Split of the archive. Default: the one trained on, else all.")
 @click.option("--extractor", type=_PATH, help="Features by this torch.export program (.pt2) instead of Inception.")
 @click.option("--extractor-sha256", help="Its digest, if it is not one we know.")
@@ -24,6 +26,12 @@ _PATH = click.Path(path_type=Path)
 @click.option("--trunc", "psi", default=1.0, type=float, help="Truncation psi.")
 @click.option("--batch", default=32, type=click.IntRange(min=1), help="Pictures computed together.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
+@click.option(
+    "--ops",
+    default="auto",
+    type=click.Choice(["auto", "cuda", "reference"]),
+    help="Compiled ops where they can be had, or else an error (cuda), or none (reference).",
+)
 @click.option("--out", type=_PATH, help="Write the results, with their recipes, as JSON.")
 @click.option("--cache", type=_PATH, help="Folder for features of real pictures.")
 def main(**options):

@@ -19,7 +19,13 @@ from torch_utils.cli import run
 @click.option("--noise-mode", type=click.Choice(["const", "random", "none"]), default="const", help="Noise inputs.")
 @click.option("--batch", default=32, type=click.IntRange(min=1), help="Pictures computed together.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
-def main(network, out, folder, seeds, grid, psi, cutoff, classes, noise_mode, batch, device):
+@click.option(
+    "--ops",
+    default="auto",
+    type=click.Choice(["auto", "cuda", "reference"]),
+    help="Compiled ops where they can be had, or else an error (cuda), or none (reference).",
+)
+def main(network, out, folder, seeds, grid, psi, cutoff, classes, noise_mode, batch, device, ops):
     """Sample a snapshot as an uncurated grid, as single pictures, or both.
 
     \b
@@ -41,6 +47,7 @@ def main(network, out, folder, seeds, grid, psi, cutoff, classes, noise_mode, ba
         noise=noise_mode,
         batch=batch,
         device=device,
+        ops=ops,
     )
     for line in generate(request):
         click.echo(line)

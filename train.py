@@ -15,8 +15,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--gpus", type=click.IntRange(min=0), help="GPUs; 0 is the CPU. Default: 1 if there is one, else 0.")
 @click.option("--cfg", help="Preset: auto, kaokore, paper256, … Default: auto.")
 @click.option("--config", "config_file", type=_PATH, help="Options as JSON, like a run's config.json.")
-@click.option("--batch", type=int, help="Pictures a step, over all GPUs.")
-@click.option("--batch-gpu", type=int, help="Pictures computed at once on a GPU.")
+@click.option("--batch", type=click.IntRange(min=1), help="Pictures a step, over all GPUs.")
+@click.option("--batch-gpu", type=click.IntRange(min=1), help="Pictures computed at once on a GPU.")
 @click.option("--gamma", type=float, help="R1 weight.")
 @click.option("--kimg", type=float, help="Length, in thousands of real pictures shown.")
 @click.option("--tick", type=float, help="Report every so many kimg.")
@@ -39,6 +39,11 @@ _PATH = click.Path(path_type=Path)
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "bf16"]), help="Of the highest resolutions, on GPU.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads that decode pictures.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the CPU computations.")
+@click.option(
+    "--ops",
+    type=click.Choice(["auto", "cuda", "reference"]),
+    help="Compiled ops where they can be had (auto), or else an error (cuda), or none (reference).",
+)
 @click.option("--snapshot-parts", type=click.Choice(["all", "ema"]), help="ema: snapshots without G and D.")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Any option, e.g. losses.r1.every=8.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved options and stop.")
@@ -52,6 +57,7 @@ def main(dry_run, **flags):
     python train.py --data kaokore.zip --set losses.r1.every=8 --dry-run
     """
     import json
+    import shlex
 
     from torch_utils.config import to_json
     from training.options import Flags, open_run
@@ -64,7 +70,7 @@ def main(dry_run, **flags):
     result = train(config, folder, archive)
     click.echo(f"done: {result.images_seen / 1000:g} kimg in {result.folder}")
     if result.snapshot is not None:
-        click.echo(f"next: python generate.py --network {result.snapshot} --out grid.png")
+        click.echo(f"next: python generate.py --network {shlex.quote(str(result.snapshot))} --out grid.png")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,13 @@ from metrics.fakes import NOISE, evaluation_pictures
 from metrics.reference import DEFAULT_CACHE
 from metrics.score import Result, parse_names, score
 from networks.snapshot import LoadedGenerator, load_generator
+from sampling.pictures import check_psi
 from torch_utils import seeds as seeding
 from torch_utils.devices import pick_device
 from torch_utils.errors import ConfigError
 from torch_utils.files import write_text
+from torch_utils.log import note
+from torch_utils.ops.native import OpsMode, load_ops
 
 _MODES = {1: "grey", 3: "RGB"}
 
@@ -41,6 +44,7 @@ class Request:
     psi: float = 1.0
     batch: int = 32
     device: str = "auto"
+    ops: OpsMode = "auto"
     out: Path | None = None
     cache: Path | None = None
 
@@ -64,11 +68,13 @@ def evaluate(request: Request) -> list[Result]:
         raise ConfigError("nothing to score, or two things. Give either --network SNAPSHOT or --compare ARCHIVE.")
     if request.out is not None and request.out.is_dir():
         raise ConfigError(f"--out {request.out}: a folder. Give a file name, for example {request.out}/scores.json.")
+    check_psi(request.psi)
     names = [name.strip() for name in request.metrics.split(",")]
     most = max(item.samples for item in parse_names(names, request.num_samples))
     device = pick_device(request.device)
     real = Archive.open(request.data)
     if request.network is not None:
+        load_ops(request.ops, device, note)
         subject = _snapshot(load_generator(request.network, device), real, request)
     else:
         subject = _archive(Archive.open(request.compare or ""), real, most, request)

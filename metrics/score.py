@@ -59,7 +59,7 @@ def parse_names(names: Sequence[str], num_samples: int | None = None) -> list[As
     """
     asked: list[Asked] = []
     for name in names:
-        match = re.fullmatch(r"([a-z]+)(?:(\d+)(k?))?", name)
+        match = re.fullmatch(r"([a-z]+)(?:(\d{1,9})(k?))?", name)
         if match is None or match[1] not in METRICS:
             known = ", ".join(METRICS)
             raise ConfigError(f"--metrics {name}: no such metric. Use {known}, or with a count, for example fid5k.")
@@ -98,6 +98,7 @@ def score(
         about: further lines for the recipe (snapshot digest, psi, …).
     """
     asked = parse_names(names, num_samples)
+    check_reference(asked, real, split)
     references = [_reference(item, real, split, seed) for item in asked]
     union = np.unique(np.concatenate(references))  # sorted; each real picture is looked at once
     real_all = real_features(real, union, extractor, cache)
@@ -124,14 +125,20 @@ def score(
     return results
 
 
+def check_reference(asked: Sequence[Asked], real: Archive, split: str | None) -> None:
+    """Raise a ConfigError where there are too few real pictures for a metric, before work starts."""
+    count = len(real.indices(split))
+    for item in asked:
+        if count < item.metric.fewest:
+            raise ConfigError(
+                f"{real.path.name}, split {split or 'all'}: {count} pictures are too few for {item.name}. "
+                f"Use {item.metric.fewest} or more."
+            )
+
+
 def _reference(item: Asked, real: Archive, split: str | None, seed: int) -> np.ndarray:
     """FID's reference is the whole set; KID is unbiased and takes as many reals as fakes."""
     indices = real.indices(split)
-    if len(indices) < item.metric.fewest:
-        raise ConfigError(
-            f"{real.path.name}, split {split or 'all'}: {len(indices)} pictures are too few for {item.name}. "
-            f"Use {item.metric.fewest} or more."
-        )
     return indices if item.metric.whole_reference else choose(indices, item.samples, seed)
 
 

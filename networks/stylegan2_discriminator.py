@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from networks.checks import check_resolution, require
+from networks.checks import check_resolution, check_width, require
 from networks.interface import Discriminator, ImageSpec, Precision, compute_dtype
 from networks.layers import (
     RESAMPLE_TAPS,
@@ -125,12 +125,23 @@ class StyleGAN2Discriminator(Discriminator):
     def __init__(self, config: StyleGAN2DiscriminatorConfig, image_spec: ImageSpec):
         super().__init__()
         check_resolution(image_spec.resolution)
+        check_width("discriminator", config.channel_base, image_spec.resolution)
+        features, last = config.minibatch_channels, channels_at(4, config.channel_base, config.channel_max)
+        require(
+            features == 0 or last % features == 0,
+            "discriminator.minibatch_channels",
+            features,
+            f"Use 0 or a divisor of the {last} feature maps at 4x4.",
+        )
         self.config, self.image_spec = config, image_spec
-        label_features = config.label_features or channels_at(4, config.channel_base, config.channel_max)
+        label_features = config.label_features or last
         label_features = label_features if image_spec.label_dim else 0
-        self.blocks = nn.ModuleList(
-            DiscriminatorBlock(config, image_spec, resolution)
-            for resolution in reversed(resolutions_up_to(image_spec.resolution)[1:])
+        # Named by resolution, so that a network of another size finds its layers in the right places.
+        self.blocks = nn.ModuleDict(
+            {
+                str(resolution): DiscriminatorBlock(config, image_spec, resolution)
+                for resolution in reversed(resolutions_up_to(image_spec.resolution)[1:])
+            }
         )
         self.epilogue = DiscriminatorEpilogue(config, image_spec, label_features)
         self.mapping = (
@@ -149,7 +160,7 @@ class StyleGAN2Discriminator(Discriminator):
     def forward(self, images: Tensor, labels: Tensor | None = None, *, force_fp32: bool = False) -> Tensor:
         """float pictures [N, C, R, R] in [-1, 1], labels [N, label_dim] → logits [N, 1], float32."""
         x, image = None, images
-        for block in self.blocks:
+        for block in self.blocks.values():
             assert isinstance(block, DiscriminatorBlock)
             dtype = torch.float32 if force_fp32 else block.dtype_of(images.device)
             x, image = block(x, image, dtype)
@@ -160,6 +171,6 @@ class StyleGAN2Discriminator(Discriminator):
     def stages(self) -> Sequence[nn.Module]:
         """Convolutions from the picture inwards."""
         found: list[nn.Module] = []
-        for block in self.blocks:
+        for block in self.blocks.values():
             found += [module for _, module in block.named_children() if isinstance(module, Conv)]
         return [*found, *[module for _, module in self.epilogue.named_children() if list(module.parameters())]]

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from networks.checks import check_resolution, require
+from networks.checks import check_resolution, check_width, require
 from networks.interface import Generator, ImageSpec, Noise, Precision, compute_dtype
 from networks.layers import (
     RESAMPLE_TAPS,
@@ -181,6 +181,7 @@ class StyleGAN2Generator(Generator):
     def __init__(self, config: StyleGAN2GeneratorConfig, image_spec: ImageSpec):
         super().__init__()
         check_resolution(image_spec.resolution)
+        check_width("generator", config.channel_base, image_spec.resolution)
         self.config, self.image_spec, self.z_dim = config, image_spec, config.z_dim
         self.blocks = nn.ModuleList(
             SynthesisBlock(config, image_spec, resolution) for resolution in resolutions_up_to(image_spec.resolution)

@@ -1,6 +1,5 @@
 """What generate.py does: read a request, sample, write a grid or single pictures."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,15 @@ from torch import Tensor
 from networks.interface import NoiseMode
 from networks.snapshot import LoadedGenerator, load_generator
 from sampling.labels import class_names, labels_for_seeds
-from sampling.pictures import generate_pictures
+from sampling.pictures import check_psi, generate_pictures
 from sampling.provenance import consecutive, provenance
 from torch_utils.devices import pick_device
 from torch_utils.errors import ConfigError
 from torch_utils.images import grid as lay_out
 from torch_utils.images import write_png
 from torch_utils.labels import parse_choices
+from torch_utils.log import note
+from torch_utils.ops.native import OpsMode, load_ops
 
 _MOST_SEEDS = 1_000_000
 _MOST_DIGITS = 18  # of a seed: file names and Python's reader of numbers have bounds
@@ -38,6 +39,7 @@ class Request:
     noise: NoiseMode = "const"
     batch: int = 32
     device: str = "auto"
+    ops: OpsMode = "auto"
 
 
 def generate(request: Request) -> Iterator[str]:
@@ -47,7 +49,9 @@ def generate(request: Request) -> Iterator[str]:
         ConfigError, SnapshotError: before anything is computed.
     """
     columns, rows, seeds = _checked(request)
-    loaded = load_generator(request.network, pick_device(request.device))
+    device = pick_device(request.device)
+    load_ops(request.ops, device, note)
+    loaded = load_generator(request.network, device)
     chosen = parse_choices(request.classes, loaded.info.image_spec.label_sets)
     labels = labels_for_seeds(loaded.info, seeds, chosen)
     in_grid = columns * rows if request.out is not None else 0
@@ -75,8 +79,7 @@ def _checked(request: Request) -> tuple[int, int, list[int]]:
         raise ConfigError("nothing to write. Give --out grid.png, --images FOLDER, or both.")
     if request.out is not None and request.out.suffix.lower() != ".png":
         raise ConfigError(f"--out {request.out}: not a PNG name. Use a name that ends in .png.")
-    if not math.isfinite(request.psi):
-        raise ConfigError(f"--trunc {request.psi}: not a finite number. Use for example 0.7.")
+    check_psi(request.psi)
     columns, rows = parse_grid(request.grid)
     seeds = parse_seeds(request.seeds) if request.seeds is not None else list(range(columns * rows))
     if request.out is not None and len(seeds) > columns * rows and request.folder is None:

@@ -1,5 +1,6 @@
 """Pictures from seeds: a seed gives the same picture in any batch."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -7,8 +8,15 @@ from torch import Tensor
 
 from networks.interface import Generator, Noise, NoiseMode
 from torch_utils import seeds as seeding
+from torch_utils.errors import ConfigError
 from torch_utils.images import to_uint8
 from torch_utils.labels import encode
+
+
+def check_psi(psi: float) -> None:
+    """Raise a ConfigError unless a truncation is a finite number."""
+    if not math.isfinite(psi):
+        raise ConfigError(f"--trunc {psi}: not a finite number. Use for example 0.7.")
 
 
 @torch.no_grad()

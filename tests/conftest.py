@@ -1,9 +1,16 @@
 """What every test may use."""
 
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+
+from torch_utils.ops.compiler.library import libraries
+from torch_utils.ops.compiler.toolchain import find_toolchain
+from torch_utils.ops.native import build_all, builder_for
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -12,6 +19,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def one_thread() -> None:
     """Tests run beside each other; one thread each is faster and repeatable."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def built_ops() -> None:
+    """The compiled ops are in the user's cache before any test, so that no test is told that they are being built."""
+    device = torch.device("cpu")
+    build_all(builder_for(find_toolchain(cuda=False), device, print), libraries(cuda=False))
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +46,15 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared is absent")
     return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of one mebibyte of its own, where the rights allow it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)

@@ -35,6 +35,7 @@ OUTSIDERS = {  # library → the modules it may enter through
     "tensorboard": ("training/report.py",),
     "torch.utils.tensorboard": ("training/report.py",),
     "safetensors": ("networks/snapshot.py",),
+    "ninja": ("torch_utils/ops/compiler/toolchain.py",),
 }
 MOST_LINES, MOST_LINES_A_FUNCTION = 300, 60
 LONGER_FILES: dict[str, str] = {}  # path → why it may be longer

@@ -83,3 +83,11 @@ def test_a_step_that_fails_ends_the_demo_with_its_own_line(repository, tmp_path)
     assert result.returncode == 2
     assert result.stderr.startswith("error: demo/faces.zip: not a zip")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_choice_of_ops_reaches_the_steps(demo, repository, tmp_path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo/faces.zip").symlink_to(demo[0] / "demo/faces.zip")
+    result = run(repository, tmp_path, "demo.py", *SHORT, "--ops", "cuda")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: --ops cuda: this runs on the cpu")

@@ -199,3 +199,8 @@ def test_without_inceptions_weights_there_is_one_line_and_no_number(world, run, 
     assert "--inception-weights FILE" in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_ops_that_cannot_be_had_are_one_line_and_status_2(world, run):
+    found = run("--network", world.plain, "--data", world.data, "--metrics", "kid20", "--ops", "cuda", *world.extractor)
+    assert found == (2, "", "error: --ops cuda: this runs on the cpu, where CUDA ops are of no use. Use --ops auto.\n")

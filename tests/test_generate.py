@@ -64,3 +64,18 @@ def test_single_pictures_go_into_a_folder(run, tmp_path):
 def test_nothing_to_write_is_said_in_one_line(run):
     status, said = run()
     assert (status, said) == (2, "error: nothing to write. Give --out grid.png, --images FOLDER, or both.\n")
+
+
+def test_ops_that_cannot_be_had_are_one_line_and_status_2(run, tmp_path):
+    status, said = run("--out", tmp_path / "grid.png", "--ops", "cuda")
+    assert (status, said) == (
+        2,
+        "error: --ops cuda: this runs on the cpu, where CUDA ops are of no use. Use --ops auto.\n",
+    )
+    assert not (tmp_path / "grid.png").exists()
+
+
+def test_what_is_said_of_ops_goes_to_stderr_before_the_pictures(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("sampling.generate.load_ops", lambda mode, device, say: say(f"{mode} ops for {device}"))
+    _, said = run("--out", tmp_path / "grid.png", "--grid", "1x1", "--ops", "reference")
+    assert said == f"{tmp_path / 'grid.png'}: 1 seeds, psi 1\nreference ops for cpu\n"

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,22 @@ def data(tmp_path_factory) -> Path:
 
 
 def words(data: Path, outdir: Path, *more: object) -> list[str]:
-    usual = ["--data", data, "--outdir", outdir, "--gpus", 0, "--threads", 1, "--batch", 8, "--tick", 0.016, "--snap", 1]
+    usual = [
+        "--data",
+        data,
+        "--outdir",
+        outdir,
+        "--gpus",
+        0,
+        "--threads",
+        1,
+        "--batch",
+        8,
+        "--tick",
+        0.016,
+        "--snap",
+        1,
+    ]
     return [sys.executable, "train.py", *map(str, [*usual, *more]), *SMALL]
 
 
@@ -60,6 +74,13 @@ def test_every_flag_is_known_to_the_options_and_has_a_help_text():
     assert all(parameter.help for parameter in command.params)
 
 
+def test_ops_that_cannot_be_had_are_one_line_and_status_2(repository, data, tmp_path):
+    done = run(repository, data, tmp_path / "run", "--ops", "cuda")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --ops cuda: this runs on the cpu, where CUDA ops are of no use. Use --ops auto.\n"
+    assert not (tmp_path / "run").exists()
+
+
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(repository, data, tmp_path):
     process = subprocess.Popen(
         words(data, tmp_path / "run", "--kimg", 100), cwd=repository, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
@@ -73,18 +94,6 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(repository, data, tmp
     seen = max(int(path.stem.removeprefix("checkpoint-")) for path in (tmp_path / "run").glob("checkpoint-*.pt"))
     done = run(repository, data, tmp_path / "run", "--kimg", (seen + 16) / 1000)
     assert done.returncode == 0 and f"going on from checkpoint-{seen:09d}.pt" in done.stdout
-
-
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    """A disk of one mebibyte of its own, where the rights allow it."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
 
 
 def fill(disk: Path, leave: int) -> None:

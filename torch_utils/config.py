@@ -48,13 +48,10 @@ def from_json(cls: type[T], data: Any, path: str = "") -> T:
     return cls(**values)
 
 
-def with_option(config: T, path: str, value: Any) -> T:
-    """A copy of the tree in which the option at `path` (names joined by dots) has another value; see `with_options`."""
-    return with_options(config, [(path, value)])
-
-
 def with_options(config: T, changes: Sequence[tuple[str, Any]]) -> T:
-    """A copy of the tree with several options changed at once, so that only the result must be consistent.
+    """A copy of the tree with several options (paths: names joined by dots) changed at once.
+
+    Only the result must be consistent.
 
     Text is read as the option's type ("0.5", "true", "none", "gender,status"). Setting the `kind` of a choice
     takes that choice with its defaults.
@@ -77,6 +74,17 @@ def with_settings(config: T, settings: Sequence[str]) -> T:
             raise ConfigError(f"--set {setting}: not of the form path=value, for example losses.r1.gamma=1.")
         changes.append((path.strip(), value.strip()))
     return with_options(config, changes)
+
+
+def overlaid(base: Any, over: Any) -> Any:
+    """JSON values of a tree with those of another laid over them; a choice of another `kind` is replaced whole."""
+    if (
+        not isinstance(base, dict)
+        or not isinstance(over, dict)
+        or over.get("kind", base.get("kind")) != base.get("kind")
+    ):
+        return over
+    return base | {name: overlaid(base.get(name), value) for name, value in over.items()}
 
 
 def flatten(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -30,11 +30,17 @@ def sum_over_processes(value: Tensor) -> Tensor:
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Make every process's gradients their mean, in one flat exchange; a missing gradient counts as zero."""
+    """Make every process's gradients their mean, in one flat exchange.
+
+    A parameter that the loss does not reach has no gradient in any process, and gets none: so Adam leaves it alone
+    whatever the number of processes.
+    """
     if not dist.is_initialized():
         return
-    parameters = list(parameters)
-    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
+    parameters = [p for p in parameters if p.grad is not None]
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     dist.all_reduce(flat)
     flat /= world_size()

@@ -1,5 +1,7 @@
 """Errors a user can mend: one line that says what, the value and the remedy."""
 
+from collections.abc import Sequence
+
 from torch_utils.text import printable
 
 
@@ -25,5 +27,17 @@ class SnapshotError(UserError):
     """A snapshot or a checkpoint is missing, damaged or of another kind."""
 
 
+class DivergedError(UserError):
+    """Training whose numbers ran away: options must change."""
+
+
 class StorageError(UserError):
     """A file could not be written: disk full, read-only, no permission."""
+
+
+class BuildError(UserError):
+    """A compiled op could not be built, loaded or trusted; `details` holds the compiler's last lines."""
+
+    def __init__(self, message: str, details: Sequence[str] = ()):
+        super().__init__(message)
+        self.details = tuple(printable(line) for line in details)

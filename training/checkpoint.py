@@ -1,9 +1,9 @@
 """Checkpoints: the whole training state as tensors and numbers, enough to go on exactly where a run stopped."""
 
 import contextlib
-import errno
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,27 @@ _KEEP = 2
 def save_checkpoint(folder: Path, state: TrainingState) -> Path:
     """Write checkpoint-<images seen>.pt atomically, then drop all but the newest two."""
     path = folder / f"checkpoint-{state.images_seen:09d}.pt"
-    with atomic_write(path) as temporary:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         try:
-            torch.save(_contents(state), temporary)
+            torch.save(_contents(state), file)
         except RuntimeError as error:
-            # torch hides the system's error; the disk's free space tells what it was.
-            raise OSError(errno.ENOSPC, str(error)) from error
+            raise (_system_error(error) or error) from error
     for old in sorted(folder.glob(_PATTERN))[:-_KEEP]:
         with contextlib.suppress(OSError):
             old.unlink()
     return path
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint of a run folder that is whole; None if there is none at all.
+def _system_error(error: BaseException) -> OSError | None:
+    """The operating system's error that torch.save's own came from, if any: it hides a full disk behind another."""
+    context = error.__context__
+    while context is not None and not isinstance(context, OSError):
+        context = context.__context__
+    return context
+
+
+def newest_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | None:
+    """The newest checkpoint of a run folder that is whole; None if there is none at all. `say` hears of damaged ones.
 
     Raises:
         SnapshotError: there are checkpoints, but none can be read.
@@ -43,6 +50,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
     for path in there:
         if is_whole(path):
             return path
+        say(f"warning: {path.name} is damaged; looking for an older one")
     if there:
         raise SnapshotError(f"{there[0]}: damaged, and no older checkpoint is whole. Start again in another --outdir.")
     return None

@@ -7,10 +7,14 @@ from networks.checks import require
 from networks.interface import Precision
 from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
+from torch_utils.ops.native import OpsMode
 from training.augment.config import AugmentConfig
 
 GeneratorConfig = StyleGAN2GeneratorConfig  # a union, tagged by kind, when there are more
 DiscriminatorConfig = StyleGAN2DiscriminatorConfig
+
+
+_MOST_THREADS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,14 +115,26 @@ class ScheduleConfig:
     snapshot_ticks: int = 50
 
     def __post_init__(self):
-        for name in ("total_kimg", "batch_size", "batch_gpu", "tick_kimg", "snapshot_ticks"):
+        for name in ("batch_size", "batch_gpu", "snapshot_ticks"):
             require(getattr(self, name) > 0, f"schedule.{name}", getattr(self, name), "Use a positive number.")
+        for name in ("total_kimg", "tick_kimg"):
+            value = getattr(self, name)
+            require(0.001 <= value <= 1e9, f"schedule.{name}", value, "Use 0.001 (one picture) or more.")
         require(
             self.batch_size % self.batch_gpu == 0,
             "schedule.batch_size",
             self.batch_size,
             f"Use a multiple of schedule.batch_gpu ({self.batch_gpu}), or change --batch-gpu.",
         )
+
+    @property
+    def total_images(self) -> int:
+        """Real pictures to show in all."""
+        return round(self.total_kimg * 1000)
+
+    def ticks(self, images_seen: int) -> int:
+        """Whole ticks that an image count holds."""
+        return images_seen // round(self.tick_kimg * 1000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +147,12 @@ class TransferConfig:
     def __post_init__(self):
         layers = self.freeze_discriminator
         require(layers >= 0, "transfer.freeze_discriminator", layers, "Use 0 (none) or more.")
+        require(
+            layers == 0 or self.snapshot is not None,
+            "transfer.freeze_discriminator",
+            layers,
+            "Layers are frozen as another run trained them: give its snapshot with --resume.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,18 +175,23 @@ class MetricsConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeConfig:
-    """How the machine is used. threads 0: as many as torch takes by itself; recorded, since results depend on it."""
+    """How the machine is used. threads 0: as many as torch takes by itself; recorded, since results depend on it.
+
+    ops: which bodies the operators have, see `torch_utils.ops.native.load_ops`.
+    """
 
     seed: int = 0
     gpus: int = 1
     threads: int = 0
     workers: int = 2
+    ops: OpsMode = "auto"
     snapshot_parts: Literal["all", "ema"] = "all"
 
     def __post_init__(self):
-        for name in ("seed", "gpus", "threads"):
+        for name in ("seed", "gpus"):
             require(getattr(self, name) >= 0, f"runtime.{name}", getattr(self, name), "Use 0 or more.")
-        require(self.workers >= 1, "runtime.workers", self.workers, "Use 1 or more.")
+        require(0 <= self.threads <= _MOST_THREADS, "runtime.threads", self.threads, f"Use 0 to {_MOST_THREADS}.")
+        require(1 <= self.workers <= _MOST_THREADS, "runtime.workers", self.workers, f"Use 1 to {_MOST_THREADS}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +230,11 @@ class TrainConfig:
         )
 
 
+def passes(period: int, before: int, after: int) -> bool:
+    """Whether a counter that went from `before` to `after` reached or passed a multiple of `period`."""
+    return after // period > before // period
+
+
 # What a flag may change when a run goes on (DESIGN, Configuration): nothing that alters what was learnt so far.
 CHANGEABLE = (
     "schedule.total_kimg",
@@ -211,6 +243,7 @@ CHANGEABLE = (
     "metrics.",
     "runtime.workers",
     "runtime.gpus",
+    "runtime.ops",
     "runtime.snapshot_parts",
     "data.path",
 )
@@ -230,4 +263,5 @@ __all__ = [
     "ScheduleConfig",
     "TrainConfig",
     "TransferConfig",
+    "passes",
 ]

@@ -9,8 +9,8 @@ import torch
 from dataset.archive import Archive
 from metrics.extractors import Extractor, load_extractor
 from metrics.fakes import evaluation_pictures
-from metrics.score import parse_names, score
-from training.config import TrainConfig
+from metrics.score import check_reference, parse_names, score
+from training.config import TrainConfig, passes
 from training.outputs import snapshot_info
 from training.state import TrainingState
 
@@ -28,7 +28,7 @@ class Evaluation:
         """Load the feature extractor, if any metric is asked for."""
         if not config.metrics.names:
             return cls(archive=archive, config=config, extractor=None)
-        parse_names(config.metrics.names)
+        check_reference(parse_names(config.metrics.names), archive, _split(config))
         options = config.metrics
         extractor = load_extractor(
             exported=Path(options.extractor) if options.extractor else None,
@@ -39,13 +39,16 @@ class Evaluation:
         )
         return cls(archive=archive, config=config, extractor=extractor)
 
-    def due(self, ticks: int, *, last: bool) -> bool:
-        """Whether the snapshot saved after so many ticks is scored: a function of the schedule, the same on resume.
+    def due(self, before: int, ticks: int, *, last: bool) -> bool:
+        """Whether the snapshot saved after `ticks` ticks is scored: a function of the schedule, the same on resume.
 
         The early first snapshot is not, the last one always.
+
+        Args:
+            before: ticks that were done one batch or tick earlier.
         """
         period = self.config.schedule.snapshot_ticks * self.config.metrics.every
-        return self.extractor is not None and (last or ticks % period == 0)
+        return self.extractor is not None and (last or passes(period, before, ticks))
 
     def scores(self, state: TrainingState, log: Callable[[str], None]) -> dict[str, float]:
         """Metric values of the moving average, by name: those that evaluate.py gives for its snapshot by default."""
@@ -54,10 +57,14 @@ class Evaluation:
         results = score(
             self.config.metrics.names,
             real=self.archive,
-            split=None if self.config.data.split == "all" else self.config.data.split,
+            split=_split(self.config),
             fakes=lambda count: evaluation_pictures(state.ema, info, count),
             extractor=self.extractor,
         )
         for result in results:
             log(f"{result.display_name}: {result.value:.4f} at {state.images_seen / 1000:g} kimg")
         return {f"metrics/{result.metric}": result.value for result in results}
+
+
+def _split(config: TrainConfig) -> str | None:
+    return None if config.data.split == "all" else config.data.split

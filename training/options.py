@@ -3,11 +3,12 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from dataset.archive import Archive
-from torch_utils.config import from_json, with_options, with_settings
+from torch_utils.config import from_json, overlaid, to_json, with_options, with_settings
 from torch_utils.errors import ConfigError
 from training.augment.config import AdaptiveStrength, FixedStrength, NoStrength
 from training.config import DataConfig, TrainConfig
@@ -48,6 +49,7 @@ class Flags:
     precision: str | None = None
     workers: int | None = None
     threads: int | None = None
+    ops: str | None = None
     snapshot_parts: str | None = None
     settings: tuple[str, ...] = ()
 
@@ -74,6 +76,7 @@ _PATHS = {
     "precision": ("generator.precision", "discriminator.precision"),
     "workers": ("runtime.workers",),
     "threads": ("runtime.threads",),
+    "ops": ("runtime.ops",),
     "snapshot_parts": ("runtime.snapshot_parts",),
 }
 
@@ -89,33 +92,43 @@ def open_run(flags: Flags) -> tuple[TrainConfig, Path, Archive]:
     archive = Archive.open(flags.data)
     folder = flags.outdir or Path("runs") / f"{flags.data.stem}-{flags.cfg or 'auto'}"
     saved = saved_config(folder)
-    base = saved if saved is not None else _fresh(flags, archive)
     if saved is not None and flags.cfg is not None and flags.cfg != saved.preset:
         raise ConfigError(f"--cfg {flags.cfg}: {folder} was trained with {saved.preset}. Use another --outdir.")
+    given = _given_options(flags.config_file)
+    base = saved if saved is not None else _fresh(flags, archive, given.get("preset"))
+    if given:
+        base = from_json(TrainConfig, overlaid(to_json(base), given))
     config = _with_flags(base, flags, archive)
     config = replace(config, data=replace(config.data, path=str(flags.data)))
+    _check_gpus(config.runtime.gpus)
     archive.indices(config.data.split)
     return config, folder, archive
 
 
-def _fresh(flags: Flags, archive: Archive) -> TrainConfig:
-    gpus = flags.gpus if flags.gpus is not None else int(torch.cuda.is_available())
-    config = resolve(
-        flags.cfg or "auto",
+def _fresh(flags: Flags, archive: Archive, preset: str | None) -> TrainConfig:
+    return resolve(
+        flags.cfg or preset or "auto",
         data=DataConfig(path=str(flags.data)),
         resolution=archive.resolution,
-        gpus=gpus,
+        gpus=flags.gpus if flags.gpus is not None else int(torch.cuda.is_available()),
         batch=flags.batch,
         batch_gpu=flags.batch_gpu,
     )
-    if flags.config_file is None:
-        return config
+
+
+def _given_options(path: Path | None) -> dict[str, Any]:
+    """The options of --config: a whole config.json, or only some options of one. They stand above the preset."""
+    if path is None:
+        return {}
     try:
-        return from_json(TrainConfig, json.loads(flags.config_file.read_text(encoding="utf-8")))
+        given = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"--config {flags.config_file}: {error.strerror}. Give a JSON file of options.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--config {flags.config_file}: not JSON ({error}). Give a run's config.json.") from error
+        raise ConfigError(f"--config {path}: {error.strerror}. Give a JSON file of options.") from error
+    except ValueError as error:
+        raise ConfigError(f"--config {path}: not JSON ({error}). Give a run's config.json.") from error
+    if not isinstance(given, dict):
+        raise ConfigError(f"--config {path}: holds no options. Give a run's config.json, or some of its lines.")
+    return given
 
 
 def _with_flags(config: TrainConfig, flags: Flags, archive: Archive) -> TrainConfig:
@@ -127,6 +140,8 @@ def _with_flags(config: TrainConfig, flags: Flags, archive: Archive) -> TrainCon
         value = getattr(flags, flag)
         if value is not None:
             changes += [(path, str(value) if isinstance(value, Path) else value) for path in paths]
+    if flags.metrics == "none":  # the field's word
+        changes.append(("metrics.names", ""))
     config = with_options(config, changes)
     if flags.cond is not None:
         config = replace(config, data=replace(config.data, label_sets=_label_sets(flags.cond, archive)))
@@ -164,6 +179,8 @@ def _label_sets(cond: str, archive: Archive) -> tuple[str, ...]:
     if cond == "all":
         return names
     wanted = tuple(name.strip() for name in cond.split(","))
+    if len(set(wanted)) < len(wanted):
+        raise ConfigError(f"--cond {cond}: a label set is named twice. Name each once.")
     for name in wanted:
         if name not in names:
             raise ConfigError(
@@ -174,9 +191,12 @@ def _label_sets(cond: str, archive: Archive) -> tuple[str, ...]:
 
 def _with_strength(config: TrainConfig, flags: Flags) -> TrainConfig:
     strength = config.augment.strength
+    fixed = flags.aug == "fixed" or (flags.aug is None and flags.fixed_p is not None)
+    if flags.fixed_p is not None and not fixed:
+        raise ConfigError(f"--p {flags.fixed_p}: only fixed augmentation has a given p. Use --aug fixed.")
     if flags.aug == "noaug":
         strength = NoStrength()
-    elif flags.aug == "fixed" or (flags.aug is None and flags.fixed_p is not None):
+    elif fixed:
         if flags.fixed_p is None:
             raise ConfigError("--aug fixed: needs a probability. Give --p, for example --p 0.2.")
         strength = FixedStrength(p=flags.fixed_p)

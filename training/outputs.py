@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from networks.snapshot import SnapshotInfo, save_snapshot
+from networks.snapshot import SnapshotInfo, read_snapshot, save_snapshot
 from sampling.labels import labels_for_seeds
 from sampling.pictures import generate_pictures
 from torch_utils.config import from_json, to_json
@@ -83,9 +83,20 @@ def save_run_snapshot(folder: Path, state: TrainingState, info: SnapshotInfo) ->
         parts["generator"] = state.players.generator.state_dict()
         parts["discriminator"] = state.players.discriminator.state_dict()
         parts["augment"] = {"p": torch.tensor(state.players.augment_p)}
-    path = folder / f"snapshot-{kimg_name(state.images_seen)}.safetensors"
+    path = snapshot_path(folder, state.images_seen)
     save_snapshot(path, info, parts)
     return path
+
+
+def saved_metrics(folder: Path, images_seen: int) -> dict[str, float]:
+    """The scores that stand in the snapshot of an image count; none where there is no such snapshot."""
+    path = snapshot_path(folder, images_seen)
+    return dict(read_snapshot(path, prefixes=("ema.",))[0].metrics) if path.exists() else {}
+
+
+def snapshot_path(folder: Path, images_seen: int) -> Path:
+    """snapshot-<kimg>.safetensors"""
+    return folder / f"snapshot-{kimg_name(images_seen)}.safetensors"
 
 
 def kimg_name(images_seen: int) -> str:

@@ -25,6 +25,7 @@ class Preset:
     """A row of the table; None means "derived", see `resolve`.
 
     width: feature maps as a share of StyleGAN2's (channel base 32768); top: their maximum.
+    adaptive: whether augmentation starts switched on (ADA).
     lr: for both networks; ema: half-life in kimg; ramp: share of the images seen that bounds it; threads: on the CPU,
     0 for as many as torch takes.
     """
@@ -50,6 +51,7 @@ class Preset:
     noise: bool = True
     r1_every: int = 16
     threads: int = 0
+    adaptive: bool = True
 
 
 # fmt: off
@@ -64,7 +66,7 @@ PRESETS: dict[str, Preset] = {
     "paper1024":  Preset( 32,   4,    1.0,    512, 512,  0.002, 2.0,  10.0, None, 8,  2.0, 0.9, "resnet", 25000,  "bgc",   False, 4.0, 50),
     "cifar":      Preset( 64,   32,   1.0,    512, 512, 0.0025, 0.01, 500., 0.05, 2,  0.0, 0.0, "orig",   100000, "bgc",   False, 4.0, 50),
     "kaokore":    Preset( None, None, None,   512, 512,  None,  None, None, 0.05, 2,  2.0, 0.9, "resnet", 25000,  "faces", True,  4.0, 10),
-    "demo":       Preset( 8,    4,    1 / 64, 64,  64,   0.01, 1.0,  2.0,  0.05, 2,  0.0, 0.0, "resnet", 40,     "none",  True,  2.0, 5, noise=False, threads=1),
+    "demo":       Preset( 8,    4,    1 / 64, 64,  64,   0.01, 1.0,  2.0,  0.05, 2,  0.0, 0.0, "resnet", 40,     "faces", True,  2.0, 5, noise=False, threads=1, adaptive=False),
 }
 # fmt: on
 
@@ -92,7 +94,7 @@ def resolve(
         raise ConfigError(f"--batch {batch}: cannot be shared by {ranks} GPUs. Use a multiple of {ranks}.")
     batch_gpu = batch_gpu or batch // ranks
     lr = row.lr or (0.002 if resolution >= 1024 else 0.0025)
-    strength = NoStrength() if row.augment == "none" else AdaptiveStrength()
+    strength = AdaptiveStrength() if row.adaptive else NoStrength()
     generator, discriminator = _networks(row, resolution, group=row.group or min(batch_gpu, 4), on_gpu=gpus > 0)
     return TrainConfig(
         preset=name,

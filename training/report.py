@@ -59,7 +59,8 @@ class Writer:
         """One line of JSON, and one point per curve."""
         try:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"kimg": kimg, "time": round(time.time(), 1), **values}) + "\n")
+                numbers = {name: value if math.isfinite(value) else None for name, value in values.items()}
+                file.write(json.dumps({"kimg": kimg, "time": round(time.time(), 1), **numbers}) + "\n")
             for name, value in values.items():
                 self._board.add_scalar(name, value, global_step=round(kimg * 1000))
             self._board.flush()

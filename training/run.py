@@ -1,6 +1,7 @@
 """A training run from beginning to end; reads as the method section."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,18 +9,23 @@ import torch
 
 from dataset.archive import Archive
 from torch_utils.config import differences
-from torch_utils.errors import ConfigError, StorageError
+from torch_utils.devices import set_precision
+from torch_utils.errors import ConfigError, DivergedError, StorageError
 from torch_utils.files import sweep
 from torch_utils.log import Log
+from torch_utils.ops.native import load_ops
 from training import outputs
+from training.augment.config import NoStrength
 from training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
-from training.config import CHANGEABLE, TrainConfig
+from training.config import CHANGEABLE, TrainConfig, passes
 from training.data import load_training_data
 from training.evaluation import Evaluation
 from training.report import TickAverages, Writer, progress_line
 from training.state import TrainingState
 from training.step import iterate_due, slices, take_step
 from training.transfer import transfer
+
+_MOST_SKIPPED = 10
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,15 @@ class Run:
         self.config, self.folder = config, folder
         self.device = torch.device("cuda" if config.runtime.gpus else "cpu")
         if self.device.type == "cuda":
-            torch.backends.cudnn.benchmark = True  # every batch has the same shapes
+            set_precision()
+            # Trying out algorithms pays where every batch has the same shapes; augmentation makes new ones each time.
+            torch.backends.cudnn.benchmark = isinstance(config.augment.strength, NoStrength)
         if config.runtime.threads:
             torch.set_num_threads(config.runtime.threads)
+        self.log = Log()
+        self.skipped: Counter[str] = Counter()  # by step, since it was last applied
         self.evaluation = Evaluation.prepare(config, archive, self.device)
+        ops = load_ops(config.runtime.ops, self.device, self.log)
         started = time.time()
         data = load_training_data(archive, config.data, config.runtime.seed, self.device, config.runtime.workers)
         self.state = TrainingState.build(config, data, self.device)
@@ -82,19 +93,20 @@ class Run:
             "licence": archive.licence,
             "attribution": archive.attribution,
         }
-        checkpoint = newest_checkpoint(folder)
+        notes: list[str] = []
+        checkpoint = newest_checkpoint(folder, notes.append)
         if checkpoint is None and config.transfer.snapshot:
-            transfer_report = transfer(Path(config.transfer.snapshot), self.state)
-        else:
-            transfer_report = []
+            notes += transfer(Path(config.transfer.snapshot), self.state)
         _make_folder(folder)
         sweep(folder)
-        self.log = Log(folder / "log.txt")
+        self.log.keep_in(folder / "log.txt")
         self.log(
             f"{len(data.pictures)} pictures of {data.resolution}x{data.resolution} from {archive.path.name} "
             f"in {time.time() - started:.1f} s"
         )
-        for line in transfer_report:
+        if ops.names:
+            self.log(str(ops))
+        for line in notes:
             self.log(line)
         outputs.save_config(folder, config)
         self._begin(checkpoint)
@@ -118,19 +130,19 @@ class Run:
     def until(self, stop_at: int | None) -> RunResult:
         """Train, tick by tick, to the end (or to `stop_at`)."""
         schedule, state = self.config.schedule, self.state
-        total = round(schedule.total_kimg * 1000)
         writer, averages = Writer(self.folder, state.images_seen), TickAverages(self.device)
         snapshot, fakes = None, None
         try:
-            while state.images_seen < total:
-                values = self._tick(averages, total)
-                done = state.images_seen >= total
-                ticks = ticks_done(state.images_seen, schedule.tick_kimg)
-                save = done or ticks == 1 or ticks % schedule.snapshot_ticks == 0
-                if save:
-                    scores = self.evaluation.scores(state, self.log) if self.evaluation.due(ticks, last=done) else {}
-                    snapshot, fakes = self._save(scores)
-                    values |= scores
+            if scores := self._owed_scores():
+                writer.write(state.images_seen / 1000, scores)
+            while state.images_seen < schedule.total_images:
+                before = schedule.ticks(state.images_seen)
+                values = self._tick(averages)
+                ticks, done = schedule.ticks(state.images_seen), state.images_seen >= schedule.total_images
+                if done or before == 0 or passes(schedule.snapshot_ticks, before, ticks):
+                    snapshot, fakes = self._save()
+                    if self.evaluation.due(before, ticks, last=done):
+                        values |= self._score()
                 writer.write(state.images_seen / 1000, values)
                 if stop_at is not None and state.images_seen >= stop_at:
                     break
@@ -138,12 +150,11 @@ class Run:
             writer.close()
         return RunResult(self.folder, state.images_seen, snapshot, fakes)
 
-    def _tick(self, averages: TickAverages, total: int) -> dict[str, float]:
+    def _tick(self, averages: TickAverages) -> dict[str, float]:
         """Batches until the next tick (or the end); returns what to report."""
         schedule, state, started = self.config.schedule, self.state, time.time()
         before = state.images_seen
-        tick = ticks_done(before, schedule.tick_kimg)
-        while state.images_seen < total and ticks_done(state.images_seen, schedule.tick_kimg) == tick:
+        while state.images_seen < schedule.total_images and schedule.ticks(state.images_seen) == schedule.ticks(before):
             self._batch(averages)
         seconds = (time.time() - started) / (state.images_seen - before) * 1000
         values = averages.finish()
@@ -156,32 +167,62 @@ class Run:
         state, schedule = self.state, self.config.schedule
         parts = slices(schedule, self.config.runtime.seed, state.batches_done, state.images_seen)
         for step in iterate_due(state.steps, state.batches_done):
-            result = take_step(step, state.players, parts, schedule.batch_size)
+            try:
+                result = take_step(step, state.players, parts, schedule.batch_size)
+            except torch.OutOfMemoryError as error:
+                raise ConfigError(
+                    f"--batch-gpu {schedule.batch_gpu}: the GPU's memory does not hold step '{step.name}' of that many "
+                    "pictures. Use half as many."
+                ) from error
             state.absorb(result)
             averages.add(result.values)
-            if not result.finite:
-                self.log(f"step '{step.name}' skipped at image {state.images_seen}: its gradient is not finite")
+            self._watch(step.name, result.finite)
         state.advance()
 
-    def _save(self, scores: dict[str, float]) -> tuple[Path | None, Path | None]:
+    def _score(self) -> dict[str, float]:
+        """Scores of what is already saved, so that a failure here costs no training; written into its snapshot too."""
+        scores = self.evaluation.scores(self.state, self.log)
+        try:
+            outputs.save_run_snapshot(self.folder, self.state, self._info(scores))
+        except StorageError as error:
+            self.log(f"warning: {error} The snapshot stays without its scores; stats.jsonl has them.")
+        return scores
+
+    def _owed_scores(self) -> dict[str, float]:
+        """Scores of the state a run goes on from, where it stopped between saving and scoring."""
+        schedule, seen = self.config.schedule, self.state.images_seen
+        ticks = schedule.ticks(seen)
+        if not seen or not self.evaluation.due(ticks - 1, ticks, last=seen >= schedule.total_images):
+            return {}
+        return {} if outputs.saved_metrics(self.folder, seen) else self._score()
+
+    def _watch(self, step: str, finite: bool) -> None:
+        """Tell of a step that was skipped; end a run that has nothing but such steps of one kind."""
+        self.skipped[step] = 0 if finite else self.skipped[step] + 1
+        if finite:
+            return
+        self.log(f"step '{step}' skipped at image {self.state.images_seen}: its gradient is not finite")
+        if self.skipped[step] >= _MOST_SKIPPED:
+            raise DivergedError(
+                f"{self.folder}: the gradient of step '{step}' was not finite {_MOST_SKIPPED} times in a row (image "
+                f"{self.state.images_seen}). Go on from an older snapshot with --resume and another --outdir, with a "
+                "lower learning rate or --precision fp32."
+            )
+
+    def _save(self) -> tuple[Path | None, Path | None]:
         """Grid, snapshot and checkpoint. A disk that is full is reported; the older files stay."""
         name = outputs.kimg_name(self.state.images_seen)
-        info = self._info(scores)
+        info = self._info({})
         try:
             fakes = outputs.save_fakes(self.folder, self.state, info, name)
             snapshot = outputs.save_run_snapshot(self.folder, self.state, info)
             save_checkpoint(self.folder, self.state)
         except StorageError as error:
-            if self.state.images_seen >= round(self.config.schedule.total_kimg * 1000):
+            if self.state.images_seen >= self.config.schedule.total_images:
                 raise
-            self.log(f"warning: nothing saved: {error} Training goes on and tries again at the next snapshot.")
+            self.log(f"warning: not all was saved: {error} Training goes on and tries again at the next snapshot.")
             return None, None
         return snapshot, fakes
-
-
-def ticks_done(images_seen: int, tick_kimg: float) -> int:
-    """Whole ticks that an image count holds."""
-    return int(images_seen / 1000 / tick_kimg)
 
 
 def _make_folder(folder: Path) -> None:

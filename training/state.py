@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from networks.checks import require
 from networks.interface import Discriminator, Generator, ImageSpec
+from torch_utils import distributed
 from torch_utils import seeds as seeding
 from training.augment.adaptive import adjust
 from training.augment.config import AdaptiveStrength, FixedStrength
@@ -80,13 +82,17 @@ class TrainingState:
         return steps
 
     def absorb(self, result: StepResult) -> None:
-        """Take over what a step saw: running means, signs for the adaptive augmentation."""
+        """Take over what a step saw: running means, signs for the adaptive augmentation; nothing of a skipped step."""
+        if not result.finite:
+            self.steps_skipped += 1
+            return
         decays = self.config.generator.w_mean_decay, self.config.losses.path_length.decay
         absorb(result, self.players.generator.mapping, decays[0], self.path_mean, decays[1])
-        self.steps_skipped += not result.finite
         if result.signs is not None:
-            self.sign_sum += float(result.signs.sum())
-            self.sign_count += len(result.signs)
+            counts = torch.stack([result.signs.sum(), result.signs.new_tensor(len(result.signs))]).double()
+            total, count = distributed.sum_over_processes(counts).tolist()
+            self.sign_sum += total
+            self.sign_count += round(count)
 
     def advance(self) -> None:
         """After all steps of a batch: moving average, counters, augmentation strength."""
@@ -133,7 +139,14 @@ def _networks(config: TrainConfig, spec: ImageSpec, device: torch.device) -> tup
         generator = config.generator.build(spec)
         torch.manual_seed(seeding.derive(config.runtime.seed, "discriminator weights"))
         discriminator = config.discriminator.build(spec)
-    for stage in discriminator.stages()[: config.transfer.freeze_discriminator]:
+    stages, frozen = discriminator.stages(), config.transfer.freeze_discriminator
+    require(
+        frozen < len(stages),
+        "transfer.freeze_discriminator",
+        frozen,
+        f"D has {len(stages)} layers; leave some to train.",
+    )
+    for stage in stages[:frozen]:
         for parameter in stage.parameters():
             parameter.frozen = True  # type: ignore[attr-defined]
     return generator.requires_grad_(False).to(device), discriminator.requires_grad_(False).to(device)

@@ -15,7 +15,7 @@ from training.players import Players, Slice
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Train `network` with `term` at every `every`-th batch. Order and choice belong to `training.steps`."""
+    """Train `network` with `term` at every `every`-th batch. Order and choice belong to `TrainingState`."""
 
     name: str
     network: torch.nn.Module

@@ -8,20 +8,23 @@ from networks.snapshot import read_snapshot
 from torch_utils.errors import SnapshotError
 from training.state import TrainingState
 
-_LISTED = 5
+_LABELS = ".mapping.embed."  # in the names of tensors that read labels
 
 
 def transfer(path: Path, state: TrainingState) -> list[str]:
     """Copy ema, generator and discriminator tensors of equal name and shape into the state.
 
-    A snapshot without generator and discriminator (--snapshot-parts ema) gives its moving average to G.
+    A snapshot without generator and discriminator (--snapshot-parts ema) gives its moving average to G. What read
+    other labels is left out even where its shape fits: the columns would mean something else.
 
     Returns:
-        A report: one line per network, naming what stays freshly initialised.
+        A report: one line per network, naming every tensor that stays freshly initialised or is not used.
     Raises:
         SnapshotError: unreadable, or nothing in it fits (other architecture).
     """
     info, tensors = read_snapshot(path, prefixes=("ema.", "generator.", "discriminator."))
+    if info.image_spec.label_sets != state.ema.image_spec.label_sets:
+        tensors = {name: tensor for name, tensor in tensors.items() if _LABELS not in name}
     average = _part(tensors, "ema")
     lines = [f"transfer from {path.name} ({info.images_seen / 1000:g} kimg)"]
     lines.append(_copy(state.ema, average, "moving average", path))
@@ -50,12 +53,7 @@ def _copy(network: nn.Module, tensors: dict[str, Tensor], title: str, path: Path
     network.load_state_dict(fitting, strict=False)
     line = f"  {title}: {len(fitting)} of {len(own)} tensors taken over"
     if fresh:
-        line += f"; freshly initialised: {_list(fresh)}"
+        line += f"; freshly initialised: {', '.join(fresh)}"
     if unused:
-        line += f"; not used: {_list(unused)}"
+        line += f"; not used: {', '.join(unused)}"
     return line
-
-
-def _list(names: list[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more

@@ -97,7 +97,7 @@ def test_without_minibatch_deviation_a_picture_is_judged_alone():
 def test_stages_run_from_the_picture_inwards():
     discriminator = StyleGAN2DiscriminatorConfig(channel_base=128, channel_max=16).build(ImageSpec(resolution=16))
     stages = discriminator.stages()
-    assert stages[0] is discriminator.blocks[0].fromrgb
+    assert stages[0] is discriminator.blocks["16"].fromrgb
     assert stages[-1] is discriminator.epilogue.out
     counted = sum(parameter_count(stage) for stage in stages)
     assert counted == parameter_count(discriminator)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torch_utils.config import differences, flatten, from_json, to_json, with_option, with_options, with_settings
+from torch_utils.config import differences, flatten, from_json, overlaid, to_json, with_options, with_settings
 from torch_utils.errors import ConfigError
 
 
@@ -173,7 +173,7 @@ def test_several_options_change_at_once_so_that_only_the_result_must_fit():
 
 
 def test_the_tree_itself_never_changes():
-    changed = with_option(BASE, "loss.gamma", 9.0)
+    changed = with_options(BASE, [("loss.gamma", 9.0)])
     assert (BASE.loss.gamma, changed.loss.gamma) == (1.0, 9.0)
 
 
@@ -201,3 +201,16 @@ def test_differences_name_what_changed_and_what_only_one_tree_has():
         "strength.p": (None, 0.2),
     }
     assert differences(BASE, BASE) == {}
+
+
+@pytest.mark.parametrize(
+    ("base", "over", "result"),
+    [
+        ({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": 4}}, {"a": 1, "b": {"c": 4, "d": 3}}),
+        ({"b": {"kind": "x", "c": 2}}, {"b": {"kind": "x", "d": 3}}, {"b": {"kind": "x", "c": 2, "d": 3}}),
+        ({"b": {"kind": "x", "c": 2}}, {"b": {"kind": "y"}}, {"b": {"kind": "y"}}),
+        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
+    ],
+)
+def test_some_options_are_laid_over_all(base, over, result):
+    assert overlaid(base, over) == result

@@ -7,7 +7,7 @@ import torch
 
 from torch_utils import distributed
 
-# One of two processes: what it is, what it sums, and its gradients after averaging; the second has one gradient less.
+# One of two processes: what it is, what it sums, and its gradients after averaging; one has none.
 PROCESS = """
 import json, sys
 import torch
@@ -20,15 +20,13 @@ dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, worl
 parameters = [torch.nn.Parameter(torch.zeros(shape)) for shape in ((2, 2), (), (3,))]
 parameters[0].grad = torch.tensor([[1.0, 2.0], [3.0, 4.0]]) * (1 if rank == 0 else -3)
 parameters[1].grad = torch.tensor(float(rank))
-if rank == 0:
-    parameters[2].grad = torch.tensor([2.0, 4.0, 6.0])
 distributed.average_gradients(iter(parameters))
 print(json.dumps({
     "rank": distributed.rank(),
     "worlds": distributed.world_size(),
     "main": distributed.is_main(),
     "sum": distributed.sum_over_processes(torch.tensor([1.0 + rank, 10.0])).tolist(),
-    "gradients": [p.grad.tolist() for p in parameters],
+    "gradients": [None if p.grad is None else p.grad.tolist() for p in parameters],
 }))
 dist.destroy_process_group()
 """
@@ -79,6 +77,6 @@ def test_a_sum_is_the_same_in_both_processes(answers):
     assert [answer["sum"] for answer in answers] == [[3.0, 20.0]] * 2
 
 
-def test_gradients_are_their_mean_and_a_missing_one_counts_as_zero(answers):
-    mean = [[[-1.0, -2.0], [-3.0, -4.0]], 0.5, [1.0, 2.0, 3.0]]
+def test_gradients_are_their_mean_and_a_missing_one_stays_missing(answers):
+    mean = [[[-1.0, -2.0], [-3.0, -4.0]], 0.5, None]
     assert [answer["gradients"] for answer in answers] == [mean] * 2

@@ -1,6 +1,8 @@
 """Checkpoints: whole or refused; a damaged, foreign or unfit file is never taken for a state."""
 
 import contextlib
+import errno
+import os
 import random
 import shutil
 from pathlib import Path
@@ -92,7 +94,7 @@ def same(one: TrainingState, other: TrainingState) -> None:
 def test_a_file_of_something_else_is_refused(data, tmp_path, content):
     path = tmp_path / "checkpoint-000000001.pt"
     torch.save(content, path)
-    assert newest_checkpoint(tmp_path) == path
+    assert newest_checkpoint(tmp_path, print) == path
     with pytest.raises(SnapshotError, match=r"checkpoint-000000001.pt: not a "):
         load_checkpoint(path, build(data))
 
@@ -112,21 +114,36 @@ def test_another_networks_state_is_refused(data, saved):
 def test_a_whole_older_one_stands_in_for_a_damaged_newest(saved):
     newer = saved.with_name("checkpoint-000000032.pt")
     shutil.copy(saved, newer)
-    assert newest_checkpoint(saved.parent) == newer
+    assert newest_checkpoint(saved.parent, print) == newer
     newer.write_bytes(newer.read_bytes()[:-100])
-    assert newest_checkpoint(saved.parent) == saved
+    assert newest_checkpoint(saved.parent, print) == saved
     saved.write_bytes(b"")
     with pytest.raises(SnapshotError, match="no older checkpoint is whole"):
-        newest_checkpoint(saved.parent)
+        newest_checkpoint(saved.parent, print)
 
 
 def test_a_failed_write_keeps_the_older_ones_and_leaves_nothing(data, saved, monkeypatch):
     def full(*_):
-        raise RuntimeError("unexpected pos 64 vs 0")
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            raise RuntimeError("unexpected pos 64 vs 0")  # noqa: B904 - as torch.save does it
 
     monkeypatch.setattr(torch, "save", full)
     state = build(data)
     state.images_seen = 64
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match="no space left on the disk"):
+        save_checkpoint(saved.parent, state)
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_an_error_of_our_own_while_saving_is_not_called_a_full_disk(data, saved, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch, "save", broken)
+    state = build(data)
+    state.images_seen = 64
+    with pytest.raises(RuntimeError, match="illegal memory access"):
         save_checkpoint(saved.parent, state)
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]

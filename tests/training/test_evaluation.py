@@ -11,6 +11,7 @@ from metrics.evaluate import Request, evaluate
 from networks.snapshot import load_generator
 from tests.support.tiny_program import write_program
 from tests.support.tiny_run import TINY, weights_digest, write_archive
+from torch_utils.errors import ConfigError
 from training.evaluation import Evaluation
 from training.options import Flags, open_run
 from training.run import RunResult, train
@@ -91,6 +92,18 @@ def test_a_resumed_run_scores_the_same_snapshots(run, data, program, tmp_path):
     assert series(resumed) == series(run)
 
 
+def test_what_fails_to_be_scored_is_saved_and_scored_at_the_next_start(run, data, program, tmp_path, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("scoring failed")
+
+    with monkeypatch.context() as broken_scores:
+        broken_scores.setattr(Evaluation, "scores", broken)
+        with pytest.raises(RuntimeError, match="scoring failed"):
+            start(data, tmp_path / "run", **scored(program))
+    assert (tmp_path / "run" / "checkpoint-000000032.pt").exists()
+    assert series(start(data, tmp_path / "run", **scored(program))) == series(run)
+
+
 @pytest.mark.parametrize(
     ("ticks", "every", "last", "due"),
     [(1, 1, False, False), (2, 1, False, True), (2, 2, False, False), (4, 2, False, True), (3, 2, True, True)],
@@ -99,5 +112,12 @@ def test_every_so_many_th_snapshot_is_due_and_the_last(data, program, tmp_path, 
     flags = Flags(data=data, outdir=tmp_path, cfg="demo", gpus=0, snap=2, metrics_every=every, **scored(program))
     config, _, archive = open_run(flags)
     evaluation = Evaluation.prepare(config, archive, torch.device("cpu"))
-    assert evaluation.due(ticks, last=last) is due
-    assert not replace(evaluation, extractor=None).due(ticks, last=last)
+    assert evaluation.due(ticks - 1, ticks, last=last) is due
+    assert not replace(evaluation, extractor=None).due(ticks - 1, ticks, last=last)
+
+
+def test_too_few_pictures_for_a_metric_are_told_before_training(program, tmp_path):
+    small = write_archive(tmp_path / "small.zip", count=6)
+    with pytest.raises(ConfigError, match="small.zip, split all: 6 pictures are too few for kid. Use 10 or more."):
+        start(small, tmp_path / "run", **scored(program))
+    assert not (tmp_path / "run").exists()

@@ -34,11 +34,13 @@ def test_the_default_folder_names_zip_and_preset(data):
         ({"mirror": True}, "data.mirror", True),
         ({"split": "train"}, "data.split", "train"),
         ({"augpipe": "bg"}, "augment.pipe", "bg"),
-        ({"freezed": 2}, "transfer.freeze_discriminator", 2),
+        ({"freezed": 2, "resume": Path("s.safetensors")}, "transfer.freeze_discriminator", 2),
         ({"metrics": "fid5k,kid"}, "metrics.names", ("fid5k", "kid")),
+        ({"metrics": "none"}, "metrics.names", ()),
         ({"metrics_every": 4}, "metrics.every", 4),
         ({"seed": 9}, "runtime.seed", 9),
         ({"threads": 2}, "runtime.threads", 2),
+        ({"ops": "reference"}, "runtime.ops", "reference"),
         ({"precision": "bf16"}, "generator.precision", "bf16"),
         ({"precision": "bf16"}, "discriminator.precision", "bf16"),
         ({"snapshot_parts": "ema"}, "runtime.snapshot_parts", "ema"),
@@ -68,6 +70,12 @@ def test_a_flag_sets_its_one_option(data, flags, path, expected):
         ({"batch": 0}, "--batch 0: cannot be shared"),
         ({"batch_gpu": 7}, "schedule.batch_size: 32 is not possible. Use a multiple of schedule.batch_gpu"),
         ({"aug": "fixed"}, "--aug fixed: needs a probability"),
+        ({"aug": "noaug", "fixed_p": 0.3}, "--p 0.3: only fixed augmentation has a given p. Use --aug fixed."),
+        ({"freezed": 2}, "freeze_discriminator: 2 is not possible. Layers are frozen as another run trained them"),
+        ({"cond": "colour,colour"}, "--cond colour,colour: a label set is named twice. Name each once."),
+        ({"augpipe": "none"}, "augment.pipe: none augments nothing"),
+        ({"threads": 10**9}, "runtime.threads: 1000000000 is not possible. Use 0 to 1024."),
+        ({"tick": 1e-320}, "schedule.tick_kimg: 1e-320 is not possible. Use 0.001"),
         ({"fixed_p": 0.3, "target": 0.5}, "--target 0.5: only adaptive augmentation has a target"),
         ({"augpipe": "bgx"}, "bgx"),
         ({"settings": ("losses.r1.gama=1",)}, "losses.r1.gama: no such option. Did you mean gamma?"),
@@ -104,3 +112,12 @@ def test_a_saved_config_can_be_used_for_another_run(data, tmp_path):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(to_json(config)))
     assert config_of(data, config_file=path) == config
+
+
+def test_a_file_of_some_options_stands_above_the_preset_and_below_flags(data, tmp_path):
+    (tmp_path / "some.json").write_text(
+        '{"preset": "demo", "losses": {"r1": {"gamma": 5.0}}, "schedule": {"tick_kimg": 3}}'
+    )
+    config = config_of(data, config_file=tmp_path / "some.json", tick=7.0)
+    assert (config.preset, config.losses.r1.gamma, config.schedule.tick_kimg) == ("demo", 5.0, 7.0)
+    assert config.losses.r1.every == 16

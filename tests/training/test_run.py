@@ -8,8 +8,9 @@ import torch
 
 from networks.snapshot import load_generator
 from tests.support.tiny_run import TINY, weights_digest, write_archive
-from torch_utils.errors import ConfigError, SnapshotError, StorageError
+from torch_utils.errors import ConfigError, DivergedError, SnapshotError, StorageError
 from torch_utils.files import storage_error
+from torch_utils.ops.native import LoadedOps
 from training import run as run_module
 from training.options import Flags, open_run
 from training.run import RunResult, train
@@ -129,10 +130,50 @@ def test_going_on_for_longer_is_allowed(data, tmp_path):
     assert start(data, tmp_path / "run", kimg=0.048).images_seen == 48
 
 
-def test_two_slices_of_a_batch_train_like_the_options_say(data, tmp_path):
+def test_going_on_with_other_ops_is_allowed_and_they_are_loaded_once_before_the_networks(data, tmp_path, monkeypatch):
+    start(data, tmp_path / "run", stop_at=16)
+    asked = []
+
+    def load(mode, device, say) -> LoadedOps:
+        asked.append((mode, device.type))
+        say("building them")
+        return LoadedOps(("ops_pretended",))
+
+    monkeypatch.setattr(run_module, "load_ops", load)
+    start(data, tmp_path / "run", stop_at=32, ops="reference")
+    assert asked == [("reference", "cpu")]
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert log.count("building them\n") == log.count("compiled ops: ops_pretended\n") == 1
+
+
+def test_ops_that_cannot_be_had_are_an_error_before_anything_is_written(data, tmp_path):
+    with pytest.raises(ConfigError, match="--ops cuda: this runs on the cpu"):
+        start(data, tmp_path / "run", ops="cuda")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_same_command_in_another_folder_gives_the_same_weights(data, tmp_path):
     one = start(data, tmp_path / "one", kimg=0.016)
     again = start(data, tmp_path / "again", kimg=0.016)
     assert weights_digest(one) == weights_digest(again)
+
+
+def test_a_run_amid_strong_augmentation_goes_on_bit_equal(data, tmp_path):
+    settings = (*SETTINGS, "augment.strength.start_p=0.5", "augment.strength.kimg=0.1")
+    whole = start(data, tmp_path / "whole", kimg=0.048, settings=settings)
+    start(data, tmp_path / "broken", kimg=0.048, settings=settings, stop_at=16)
+    assert weights_digest(start(data, tmp_path / "broken", kimg=0.048, settings=settings)) == weights_digest(whole)
+
+
+def test_a_batch_that_crosses_several_ticks_is_saved_all_the_same(data, tmp_path):
+    result = start(data, tmp_path / "run", tick=0.003, snap=4, kimg=0.04)
+    saved = sorted(path.name for path in result.folder.glob("snapshot-*"))
+    assert saved == [f"snapshot-000000.{n}.safetensors" for n in ("008", "016", "024", "04")]
+
+
+def test_a_step_that_never_comes_out_finite_ends_the_run(data, tmp_path):
+    with pytest.raises(DivergedError, match="step 'R1' was not finite 10 times in a row"):
+        start(data, tmp_path / "run", kimg=0.4, settings=(*SETTINGS, "losses.r1.gamma=1e38"))
 
 
 def test_a_full_disk_while_saving_warns_and_training_goes_on(data, tmp_path, monkeypatch):

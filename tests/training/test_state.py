@@ -3,11 +3,12 @@ import torch
 
 from dataset.archive import Archive
 from tests.support.tiny_run import TINY, write_archive
+from torch_utils.errors import ConfigError
 from training.config import DataConfig
 from training.data import load_training_data
 from training.options import Flags, open_run
 from training.state import TrainingState, ema_decay
-from training.step import slices, take_step
+from training.step import StepResult, slices, take_step
 
 CPU = torch.device("cpu")
 
@@ -79,7 +80,7 @@ def test_only_the_trained_network_changes(data_path):
 
 
 def test_frozen_layers_of_d_stay(data_path):
-    state = build(data_path, freezed=2)
+    state = build(data_path, freezed=2, resume=data_path.parent / "another-run.safetensors")
     stages = state.players.discriminator.stages()
     before = [p.clone() for stage in stages[:2] for p in stage.parameters()]
     later = next(iter(stages[3].parameters())).clone()
@@ -143,3 +144,22 @@ def test_mirrored_pictures_are_flipped_left_to_right(data_path):
     place = int(flipped.nonzero()[0][0])
     twin = int((~flipped & (indices == indices[place])).nonzero()[0][0])
     assert torch.equal(reals[place], reals[twin].flip(2))
+
+
+def test_freezing_every_layer_is_refused(data_path):
+    with pytest.raises(ConfigError, match="freeze_discriminator: 1000 is not possible. D has 10 layers; leave some"):
+        build(data_path, freezed=1000, resume=data_path.parent / "another-run.safetensors")
+
+
+def test_nothing_of_a_step_that_was_skipped_is_absorbed(data_path):
+    state = build(data_path)
+    before = state.players.generator.mapping.w_mean.clone()
+    nothing = torch.full([8], float("nan"))
+    state.absorb(StepResult(values={}, w_mean=nothing, path_lengths=nothing, signs=torch.ones(8), finite=False))
+    assert torch.equal(state.players.generator.mapping.w_mean, before)
+    assert (state.path_mean.item(), state.sign_sum, state.sign_count, state.steps_skipped) == (0.0, 0.0, 0, 1)
+
+
+def test_the_demo_preset_augments_as_soon_as_it_is_asked_to(data_path):
+    config = build(data_path, cfg="demo", aug="fixed", fixed_p=0.8).config
+    assert (config.augment.pipe, config.augment.strength.p) == ("faces", 0.8)

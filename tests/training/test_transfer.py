@@ -1,8 +1,9 @@
+import zipfile
+
 import pytest
-import torch
 
 from tests.support.tiny_run import write_archive
-from tests.training.test_run import start
+from tests.training.test_run import SETTINGS, start
 from torch_utils.errors import SnapshotError
 
 
@@ -51,4 +52,31 @@ def test_transfer_lets_p_rise_five_times_as_fast(parent, tmp_path):
     start(data, tmp_path / "run", kimg=0.016, resume=run.snapshot)
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["augment"]["strength"]["kimg"] == 100
-    assert torch.isfinite(torch.tensor(config["augment"]["strength"]["target"]))
+    assert config["augment"]["strength"]["target"] == 0.6
+
+
+def test_a_network_of_twice_the_resolution_finds_its_layers_in_the_right_places(parent, tmp_path):
+    _, run = parent
+    data = write_archive(tmp_path / "discs32.zip", resolution=32)
+    wide = (*SETTINGS, "generator.channel_base=128", "discriminator.channel_base=128")
+    result = start(data, tmp_path / "run", kimg=0.008, resume=run.snapshot, settings=wide)
+    log = (tmp_path / "run" / "log.txt").read_text()
+    (line,) = [line for line in log.splitlines() if "  D: " in line]
+    fresh = line.split("freshly initialised: ")[1].split("; not used")[0].split(", ")
+    assert {name.rpartition(".")[0] for name in fresh} >= {"blocks.32.conv0", "blocks.32.conv1", "blocks.32.skip"}
+    assert not any(name.startswith("blocks.8.") for name in fresh)
+    assert result.images_seen == 8
+
+
+def test_columns_of_other_labels_are_not_taken_over_even_where_they_fit(tmp_path):
+    data = write_archive(tmp_path / "discs.zip")
+    one = start(data, tmp_path / "one", kimg=0.016, cond="colour")
+    renamed = tmp_path / "renamed.zip"
+    with zipfile.ZipFile(data) as old, zipfile.ZipFile(renamed, "w") as new:
+        for name in old.namelist():
+            new.writestr(
+                name, old.read(name).replace(b'"red"', b'"green"') if name.endswith("json") else old.read(name)
+            )
+    start(renamed, tmp_path / "two", kimg=0.016, cond="colour", resume=one.snapshot)
+    log = (tmp_path / "two" / "log.txt").read_text()
+    assert log.count("freshly initialised: mapping.embed.weight, mapping.embed.bias") == 3

@@ -62,6 +62,10 @@ class AugmentConfig:
             near = difflib.get_close_matches(self.pipe, SETS, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Use one of {', '.join(SETS)}."
             raise ConfigError(f"augment.pipe: {self.pipe} is no set of augmentations. {hint}")
+        if self.pipe == "none" and not isinstance(self.strength, NoStrength):
+            raise ConfigError(
+                "augment.pipe: none augments nothing, whatever its strength. Use --augpipe faces, or --aug noaug."
+            )
 
 
 def _require(holds: bool, name: str, value: float, remedy: str) -> None:

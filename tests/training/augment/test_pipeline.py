@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from training.augment.config import AugmentConfig
+from training.augment.config import AugmentConfig, NoStrength
 from training.augment.draws import Draws
 from training.augment.pipeline import AugmentPipe, Changes
 from training.augment.sets import SETS
@@ -18,7 +18,7 @@ def draws(seed: int = 0) -> Draws:
 
 
 def pipe(name: str) -> AugmentPipe:
-    return AugmentPipe(AugmentConfig(pipe=name))
+    return AugmentPipe(AugmentConfig(pipe=name, strength=NoStrength()))  # p is given with each call
 
 
 def pictures(count: int = 4, size: int = 16) -> Tensor:

@@ -1,0 +1,42 @@
+import sys
+
+import pytest
+
+from tests.support.toolchains import answer, script
+from torch_utils.ops import trial
+from torch_utils.ops.compiler.build import Builder
+from torch_utils.ops.compiler.library import Library
+from torch_utils.ops.compiler.toolchain import find_toolchain
+from torch_utils.ops.trial import TrialError, in_a_process_of_its_own
+
+
+def nothing() -> None:
+    """A sign of life that nobody sees."""
+
+
+def test_a_library_that_crashes_when_it_is_loaded_is_refused(tmp_path):
+    source = tmp_path / "crash.cpp"
+    source.write_text("#include <cstdlib>\n__attribute__((constructor)) static void begin() { std::abort(); }\n")
+    toolchain = find_toolchain(cuda=False)
+    if (reason := toolchain.missing(cuda=False)) is not None:
+        pytest.skip(reason)
+    library = Library("ops_cpu", (source,), ())
+    path = Builder(toolchain=toolchain, folders=[tmp_path / "cache"], say=print).build(library)
+    with pytest.raises(TrialError, match=r"ops_cpu: built, but its first run crashed \(signal 6\)."):
+        in_a_process_of_its_own(library, path, nothing)
+
+
+def test_a_file_that_is_no_library_is_refused_with_the_reason(tmp_path):
+    path = tmp_path / "library.so"
+    path.write_text("nothing of the kind\n" * 100)
+    with pytest.raises(TrialError, match="ops_cpu: built, but its first run failed.") as failure:
+        in_a_process_of_its_own(answer(tmp_path), path, nothing)
+    assert any("invalid ELF header" in line for line in failure.value.details)
+    assert len(failure.value.details) <= 12
+
+
+def test_a_process_that_hangs_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "_SECONDS", 0.1)
+    monkeypatch.setattr(sys, "executable", str(script(tmp_path / "python", "sleep 60")))
+    with pytest.raises(TrialError, match=r"its first run did not end within 0\.1 s."):
+        in_a_process_of_its_own(answer(tmp_path), tmp_path / "library.so", nothing)

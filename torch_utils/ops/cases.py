@@ -1,0 +1,113 @@
+"""Example inputs for every op, in one place: what the doctor and the trial of a new library run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+
+# The modules are imported for the ops they register.
+from torch_utils.ops import synthesis_epilogue as _synthesis_epilogue  # noqa: F401
+from torch_utils.ops import warp as _warp  # noqa: F401
+from torch_utils.ops.bias_act import ACTIVATIONS
+from torch_utils.ops.upfirdn2d import setup_filter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What examples are made of: so many pictures, channels and pixels a side, of a type, on a device."""
+
+    count: int = 2
+    channels: int = 3
+    size: int = 9
+    dtype: torch.dtype = torch.float32
+    device: str = "cpu"
+
+    def random(self, *shape: int, seed: int) -> Tensor:
+        """Normal numbers, the same on every device."""
+        numbers = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        return numbers.to(self.device, self.dtype)
+
+    def pictures(self, seed: int = 0) -> Tensor:
+        """[count, channels, size, size]"""
+        return self.random(self.count, self.channels, self.size, self.size, seed=seed)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An op, and arguments for it; those at the places `differentiable` get gradients."""
+
+    op: str
+    variant: str
+    arguments: Callable[[Pictures], tuple[Any, ...]]
+    differentiable: tuple[int, ...] = (0,)
+
+    @property
+    def overload(self) -> OpOverload:
+        """The op as torch knows it."""
+        namespace, name = self.op.split("::")
+        return getattr(getattr(torch.ops, namespace), name).default
+
+    def __str__(self) -> str:
+        return f"{self.op.partition('::')[2]} {self.variant}"
+
+
+def _bias_act_cases() -> list[Case]:
+    cases = []
+    for name, activation in ACTIVATIONS.items():
+        options = (1, name, activation.alpha, activation.gain, 1.5)
+
+        def forward(p: Pictures, options=options) -> tuple[Any, ...]:
+            return p.pictures(), p.random(p.channels, seed=1), *options
+
+        def backward(p: Pictures, options=options) -> tuple[Any, ...]:
+            return p.pictures(seed=2), *forward(p, options)
+
+        cases.append(Case("kaokore::bias_act", name, forward, (0, 1)))
+        cases.append(Case("kaokore::bias_act_backward", name, backward, (0, 1, 2)))
+    return cases
+
+
+def _upfirdn2d_case(variant: str, up: int, down: int, taps: list[float], separable: bool) -> Case:
+    def arguments(p: Pictures) -> tuple[Any, ...]:
+        f = setup_filter(taps, separable=separable).to(p.device)
+        return p.pictures(), f, [up, up], [down, down], [2, 1, 2, 1], False, float(up**2)
+
+    return Case("kaokore::upfirdn2d", variant, arguments)
+
+
+def _epilogue_cases(variant: str, clamp: float | None, *, scale: bool, noise: bool) -> list[Case]:
+    def forward(p: Pictures) -> tuple[Any, ...]:
+        scales = p.random(p.count, p.channels, seed=3) if scale else None
+        noises = p.random(1, 1, p.size, p.size, seed=4) if noise else None
+        return p.pictures(), scales, noises, p.random(p.channels, seed=1), 0.2, 2**0.5, clamp
+
+    def backward(p: Pictures) -> tuple[Any, ...]:
+        x, scales, noises, _, *options = forward(p)
+        return p.pictures(seed=2), p.pictures(seed=5), x, scales, noises is not None, *options
+
+    given = [0, *([1] if scale else []), *([2] if noise else []), 3]
+    return [
+        Case("kaokore::synthesis_epilogue", variant, forward, tuple(given)),
+        Case("kaokore::synthesis_epilogue_backward", variant, backward, (0, 2, 3) if scale else (0,)),
+    ]
+
+
+def _turned(p: Pictures) -> Tensor:
+    """A slight turn and shift, the same for every picture: [count, 2, 3]"""
+    return torch.tensor([[0.96, -0.28, 0.1], [0.28, 0.96, -0.05]], device=p.device).repeat(p.count, 1, 1)
+
+
+CASES: tuple[Case, ...] = (
+    *_bias_act_cases(),
+    _upfirdn2d_case("up 2", 2, 1, [1, 3, 3, 1], separable=False),
+    _upfirdn2d_case("down 2", 1, 2, [1, 3, 3, 1], separable=False),
+    _upfirdn2d_case("same size", 1, 1, [1, 3, 3, 1], separable=False),
+    _upfirdn2d_case("up 2, 12 taps along each axis", 2, 1, [1.0, *range(1, 11), 2.0], separable=True),
+    *_epilogue_cases("whole", 1.5, scale=True, noise=True),
+    *_epilogue_cases("bias alone", None, scale=False, noise=False),
+    Case("kaokore::warp", "turned", lambda p: (p.pictures(), _turned(p), [p.size, p.size])),
+    Case("kaokore::warp_backward", "turned", lambda p: (p.pictures(), _turned(p), [p.size, p.size])),
+)

@@ -1,0 +1,141 @@
+"""Where finished libraries lie, and under which key: whatever could change the result is in the key.
+
+An entry is a folder, `<library>-<key>`, renamed into place when it is whole; the digest in it tells of damage since.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import platform
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from torch_utils.files import storage_error
+from torch_utils.ops.compiler.library import Library
+from torch_utils.ops.compiler.ninja_file import OUTPUT
+from torch_utils.ops.compiler.toolchain import Toolchain
+
+_NAME = "kaokore-stylegan"
+_DIGEST = "sha256"
+_KEY_LENGTH = 24  # hexadecimal digits
+
+
+def cache_folders(environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """The user's cache folder, then one of the user's own under the folder for temporary files."""
+    home = environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or Path.home()) / ".cache"
+    return [Path(home) / _NAME / "ops", Path(tempfile.gettempdir()) / f"{_NAME}-{os.getuid()}" / "ops"]
+
+
+def writable_folder(folders: Sequence[Path]) -> Path:
+    """The first folder in which files can be made.
+
+    Raises:
+        StorageError: there is none; says why the first will not do.
+    """
+    errors = []
+    for folder in folders:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_private(folder)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            errors.append(storage_error(folder, error))
+        else:
+            return folder
+    raise errors[0]
+
+
+def check_private(folder: Path) -> None:
+    """Refuse a folder of somebody else's, or one that others may write to: code is loaded from it.
+
+    Raises:
+        PermissionError: the folder or its parent belongs to another user (root is trusted), or anyone may write to it.
+    """
+    for part in (folder, folder.parent):
+        state = part.stat()
+        open_to_all = state.st_mode & stat.S_IWOTH and not state.st_mode & stat.S_ISVTX  # sticky: each has their own
+        if state.st_uid not in (0, os.getuid()) or open_to_all:
+            raise PermissionError(errno.EPERM, "it belongs to another user, or anyone may write to it")
+
+
+def cache_key(library: Library, toolchain: Toolchain, compiler_flags: Sequence[str]) -> str:
+    """Digest of sources, headers, flags, compilers, torch, and for C++ of the processor it is tuned to."""
+    assert toolchain.host is not None
+    files = (*library.sources, *library.headers)
+    parts = {
+        "files": [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files],
+        "flags": list(compiler_flags),
+        "torch": [torch.__version__, torch.version.git_version],
+        "host": toolchain.host.version,
+        "machine": platform.machine(),
+    }
+    if library.cuda:
+        assert toolchain.cuda is not None
+        parts["nvcc"] = toolchain.cuda.version
+    else:
+        parts["processor"] = processor()
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_KEY_LENGTH]
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What the processor can do: its instruction sets. A home folder may be shared by machines that differ in it."""
+    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else []
+    wanted = ("flags", "features", "isa")  # x86, ARM, RISC-V
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip().lower() in wanted:
+            return " ".join(sorted(value.split()))
+    return platform.processor()
+
+
+def find_intact(folders: Sequence[Path], entry: str) -> Path | None:
+    """The library of an entry, where it is whole and in a folder that nobody else writes to."""
+    return next((path for folder in folders if (path := intact(folder / entry))), None)
+
+
+def intact(place: Path) -> Path | None:
+    """The library in an entry's folder if its digest is the one it was stored with."""
+    path = place / OUTPUT
+    try:
+        check_private(place)
+        stored = (place / _DIGEST).read_text(encoding="ascii")
+        return path if hashlib.sha256(path.read_bytes()).hexdigest() == stored else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def commit(made: Path, place: Path) -> Path:
+    """Move a finished build folder into the cache in one step; a damaged one that lay there is replaced.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
+    library = made / OUTPUT
+    try:
+        digest = made / _DIGEST
+        digest.write_text(hashlib.sha256(library.read_bytes()).hexdigest(), encoding="ascii")
+        for path in (library, digest):
+            _sync(path)
+        if (theirs := intact(place)) is not None:  # of someone who could not be waited for
+            shutil.rmtree(made)
+            return theirs
+        if place.exists():
+            shutil.rmtree(place)
+        made.rename(place)
+    except OSError as error:
+        raise storage_error(place, error) from error
+    return place / OUTPUT
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

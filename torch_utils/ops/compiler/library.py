@@ -1,0 +1,36 @@
+"""Which source file goes into which library."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parent.parent / "csrc"
+_APART = ("filtered_lrelu",)  # CUDA sources that take so long to compile that they get a library of their own
+
+
+@dataclass(frozen=True)
+class Library:
+    """A shared library to be: its sources, and the headers of their folder, any of which they may include."""
+
+    name: str
+    sources: tuple[Path, ...]
+    headers: tuple[Path, ...]
+
+    @property
+    def cuda(self) -> bool:
+        """Whether nvcc compiles it."""
+        return self.sources[0].suffix == ".cu"
+
+
+def libraries(*, cuda: bool, folder: Path = SOURCES) -> list[Library]:
+    """The libraries that a folder's sources make; none without sources.
+
+    Args:
+        cuda: those of nvcc as well, not only C++.
+    """
+    headers = tuple(sorted([*folder.rglob("*.h"), *folder.rglob("*.cuh")]))
+    groups = {"ops_cpu": sorted(folder.glob("*.cpp"))}
+    if cuda:
+        sources = sorted(folder.glob("*.cu"))
+        groups["ops_cuda"] = [path for path in sources if path.stem not in _APART]
+        groups |= {f"ops_cuda_{path.stem}": [path] for path in sources if path.stem in _APART}
+    return [Library(name, tuple(paths), headers) for name, paths in groups.items() if paths]
