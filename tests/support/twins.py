@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-# The plain body is registered for every device, so it also fills the slot of a device that nobody has. A call that is
-# sent to that slot runs it on tensors of any device.
-_NOBODYS = torch._C.DispatchKeySet(torch._C.DispatchKey.PrivateUse3)
+from torch_utils.ops.plain import plain
 
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 # Relative: some roundings of the type computed in, one of the type stored. Absolute: where sums cancel.
@@ -41,11 +39,6 @@ class Body:
         """The operator's results, by this body."""
         with self.active():
             return op(*arguments)
-
-
-def plain(op: OpOverload, *arguments: Any) -> Any:
-    """The results of the operator's plain body."""
-    return op.redispatch(_NOBODYS, *arguments)
 
 
 def assert_twin(body: Body, op: OpOverload, *arguments: Any, **tolerances: Any) -> None:

@@ -53,6 +53,9 @@ FAULTS = {
         "warp", "column < s.in_width &&", "column <= s.in_width &&", READ_BEYOND, sanitised=True
     ),
     "a pixel read from the next row": Fault("warp", "column < s.in_width &&", "column <= s.in_width &&", WRONG_NUMBERS),
+    "a pack read from a place that is not aligned": Fault(
+        "bias_act", "aligned(in) && ", "", "misaligned address", sanitised=True
+    ),
     "shared memory written past its end": Fault(
         "upfirdn2d", "(G::kInHeight * G::kPitch)", "(G::kInHeight * G::kPitch - 2)", WRITTEN_BEYOND, sanitised=True
     ),
