@@ -79,16 +79,28 @@ __device__ void load_weights(const Tile<G>& tile, const float* taps, float gain,
   }
 }
 
+constexpr int kInFlight = 8;  // loads that a thread has under way at once: memory answers late
+
 template <class G, class T>
 __device__ void load_pixels(const Tile<G>& tile, const T* in, float* pixels) {
+  constexpr int count = G::kInHeight * G::kInWidth;
   const int32_t first_x = (tile.first_x * G::kDown - tile.x.lead) / G::kUp;  // divides evenly
   const int32_t first_y = (tile.first_y * G::kDown - tile.y.lead) / G::kUp;
   in += tile.picture * tile.x.in * tile.y.in;
-  for (int i = tile.thread(); i < G::kInHeight * G::kInWidth; i += G::kBlock) {
-    const int row = i / G::kInWidth, column = i % G::kInWidth;
-    const int32_t x = first_x + column, y = first_y + row;
-    const bool inside = 0 <= x && x < tile.x.in && 0 <= y && y < tile.y.in;
-    pixels[row * G::kPitch + column] = inside ? static_cast<float>(in[y * tile.x.in + x]) : 0.f;
+  for (int first = tile.thread(); first < count; first += kInFlight * G::kBlock) {
+    float loaded[kInFlight];
+#pragma unroll
+    for (int j = 0; j < kInFlight; ++j) {
+      const int i = first + j * G::kBlock;
+      const int32_t x = first_x + i % G::kInWidth, y = first_y + i / G::kInWidth;
+      const bool inside = i < count && 0 <= x && x < tile.x.in && 0 <= y && y < tile.y.in;
+      loaded[j] = inside ? static_cast<float>(in[y * tile.x.in + x]) : 0.f;
+    }
+#pragma unroll
+    for (int j = 0; j < kInFlight; ++j) {
+      const int i = first + j * G::kBlock;
+      if (i < count) pixels[i / G::kInWidth * G::kPitch + i % G::kInWidth] = loaded[j];
+    }
   }
 }
 
