@@ -226,7 +226,7 @@ class Shared {
     using namespace emulation;
     const size_t size = count * sizeof(T), place = machine.running->pieces_taken++;
     if (place == machine.shared.size()) {
-      machine.shared_used += (size + kPackBytes - 1) / kPackBytes * kPackBytes;
+      machine.shared_used += piece<T>(count);
       if (machine.shared_used > machine.shared_bytes) machine.fault = "more shared memory is taken than was asked for";
       machine.shared.push_back({std::unique_ptr<unsigned char[]>(new unsigned char[size]), size});
       std::memset(machine.shared.back().bytes.get(), kUninitialised, size);

@@ -63,9 +63,11 @@ Bias bias_along(const Tensor& y, int64_t dim) {
   return {{y.numel() < kNarrowBelow}, stride, size, stride == 1};
 }
 
-// Whether a pack of neighbours meets biases that are all the same or all in a row.
-bool fits_packs(const Bias& bias, int pack) {
-  return (bias.consecutive ? bias.size : bias.stride) % pack == 0;
+// Whether a pack of neighbours meets biases that are all the same, or a pack of them.
+template <class T>
+bool fits_packs(const Bias& bias, const T* b) {
+  if (!b) return true;
+  return bias.consecutive ? bias.size % kPackSize<T> == 0 && aligned(b) : bias.stride % kPackSize<T> == 0;
 }
 
 struct Options {
@@ -82,8 +84,7 @@ void run(const Tensor* dy, const Tensor& x, const std::optional<Tensor>& b, cons
     T* out = written<T>(y);
     const int64_t count = y.numel();
     const Bias bias = b ? bias_along(y, dim) : Bias{};
-    const bool packs = aligned(slopes) && aligned(in) && aligned(out) && aligned(biases) &&
-                       (!b || fits_packs(bias, kPackSize<T>));
+    const bool packs = aligned(slopes) && aligned(in) && aligned(out) && fits_packs(bias, biases);
     const int64_t packed = packs ? count / kPackSize<T> * kPackSize<T> : 0;
     const int64_t blocks = blocks_for(packs ? ceil_div<int64_t>(count, kPackSize<T>) : count, kThreads);
     Place(x).launch(elementwise<T, Function>, blocks, kThreads, 0, slopes, in, biases, out, packed, count, bias,

@@ -63,9 +63,9 @@ class Shared {
   template <class T>
   __device__ T* take(int count) {
     extern __shared__ __align__(kPackBytes) unsigned char kaokore_arena[];
-    T* piece = reinterpret_cast<T*>(kaokore_arena + used_);
-    used_ += (count * sizeof(T) + kPackBytes - 1) / kPackBytes * kPackBytes;
-    return piece;
+    T* taken = reinterpret_cast<T*>(kaokore_arena + used_);
+    used_ += piece<T>(count);
+    return taken;
   }
 
  private:
@@ -75,12 +75,6 @@ class Shared {
 inline bool on_device(const Tensor& x) { return x.is_cuda(); }
 inline void poison(const Tensor&) {}
 #endif
-
-// Bytes that Shared needs for a piece.
-template <class T>
-constexpr size_t piece(int count) {
-  return (count * sizeof(T) + kPackBytes - 1) / kPackBytes * kPackBytes;
-}
 
 // N numbers: the neighbours from `from` on, or the one there N times. A pointer to neighbours must be aligned for packs.
 template <int N, class T>

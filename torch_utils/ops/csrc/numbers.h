@@ -1,6 +1,7 @@
 // Numbers and indices that kernels and their host code share; plain C++, compiled by g++ and by nvcc.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -21,6 +22,12 @@ struct alignas(sizeof(T) * N) Pack {
 constexpr int kPackBytes = 16;
 template <class T>
 constexpr int kPackSize = kPackBytes / static_cast<int>(sizeof(T));
+
+// Bytes of shared memory for a piece of so many numbers.
+template <class T>
+constexpr KAOKORE_HD size_t piece(int count) {
+  return (count * sizeof(T) + kPackBytes - 1) / kPackBytes * kPackBytes;
+}
 
 // Divides indices: in 32 bits where the whole tensor allows, which GPUs do several times faster.
 struct Index {
