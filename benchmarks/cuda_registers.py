@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ def measure(sources: list[Path], architectures: list[str], toolkit: CudaToolkit)
             "compile_s": round(seconds, 1),
             "most_registers": max(kernel.registers for kernel in kernels),
             "spilled_bytes": sum(kernel.spilled for kernel in kernels),
-            "kernels": [asdict(kernel) for kernel in kernels],
+            "registers": {kernel.name: kernel.registers for kernel in kernels},
+            "spilling": {kernel.name: kernel.spilled for kernel in kernels if kernel.spilled},
         }
         for (source, architecture), (kernels, seconds) in zip(work, results, strict=True)
     ]
@@ -109,7 +110,7 @@ def main(architectures: tuple[str, ...]) -> None:
     print(f"{'file':24} {'for':7} {'kernels':>7} {'registers':>9} {'spilled':>7} {'seconds':>7}")
     for row in rows:
         print(
-            f"{row['file']:24} {row['architecture']:7} {len(row['kernels']):7} {row['most_registers']:9} "
+            f"{row['file']:24} {row['architecture']:7} {len(row['registers']):7} {row['most_registers']:9} "
             f"{row['spilled_bytes']:7} {row['compile_s']:7.1f}"
         )
     if not architectures:
