@@ -14,6 +14,7 @@ import pytest
 
 from networks.snapshot import load_generator
 from tests.support.tiny_run import TINY, write_archive
+from tests.support.toolchains import without_compilers
 from training.options import Flags
 
 SMALL = [part for setting in TINY for part in ("--set", setting)]
@@ -79,6 +80,17 @@ def test_ops_that_cannot_be_had_are_one_line_and_status_2(repository, data, tmp_
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: --ops cuda: this runs on the cpu, where CUDA ops are of no use. Use --ops auto.\n"
     assert not (tmp_path / "run").exists()
+
+
+def test_without_a_compiler_a_run_trains_and_says_so_once(repository, data, tmp_path):
+    command = words(data, tmp_path / "run", "--kimg", 0.016)
+    environment = without_compilers(tmp_path)
+    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, timeout=200)
+    assert (done.returncode, done.stderr) == (0, "")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
+    assert line.startswith("warning: compiled ops: no C++ compiler (g++: not found on the PATH;")
+    assert line in (tmp_path / "run/log.txt").read_text()
+    assert list((tmp_path / "run").glob("snapshot-*.safetensors"))
 
 
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(repository, data, tmp_path):

@@ -61,7 +61,7 @@ class Builder:
         if (reason := self.toolchain.missing(cuda=library.cuda)) is not None:
             raise BuildError(f"compiled ops: {reason}.")
         options = self._flags(library)
-        entry = f"{library.name}-{cache_key(library, self.toolchain, options)}"
+        entry = f"{library.name}-{cache_key(library, self.toolchain, (*options, *flags.LINK))}"
         if (found := find_intact(self.folders, entry)) is not None:
             return found
         folder = writable_folder(self.folders)
@@ -113,13 +113,13 @@ class Builder:
             self.check()
             held.beat()
 
-        outcome = run_watched(
-            [self.toolchain.ninja, "-v"],
-            folder=made,
-            environment={**self.environment, "TMPDIR": os.fspath(made)},  # a killed compiler's files go with the folder
-            seconds=self.seconds,
-            beat=beat,
-        )
+        # A killed compiler's temporary files go with the folder; what the others say is understood in English.
+        environment = {**self.environment, "TMPDIR": os.fspath(made), "LC_ALL": "C.UTF-8"}
+        command = [self.toolchain.ninja, "-v"]
+        try:
+            outcome = run_watched(command, folder=made, environment=environment, seconds=self.seconds, beat=beat)
+        except OSError as error:
+            raise BuildError(f"{library.name}: {command[0]} does not run ({error.strerror}).") from error
         if outcome.status != 0:
             raise self._failure(library, outcome, made.parent)
         (made / "build.log").write_text(outcome.output, encoding="utf-8")

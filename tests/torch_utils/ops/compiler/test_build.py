@@ -171,6 +171,13 @@ def test_without_ninja_the_error_names_the_remedy(builder, library):
         nothing.build(library)
 
 
+def test_a_ninja_that_does_not_run_is_an_error_of_its_own(builder, library, tmp_path):
+    (tmp_path / "ninja").touch()
+    broken = replace(builder, toolchain=replace(builder.toolchain, ninja=tmp_path / "ninja"))
+    with pytest.raises(BuildError, match=r"ops_cpu: .*/ninja does not run \(Permission denied\)."):
+        broken.build(library)
+
+
 def test_cuda_without_a_toolkit_or_for_a_card_too_old_is_one_error(builder, tmp_path):
     library = Library("ops_cuda", (tmp_path / "a.cu",), ())
     with pytest.raises(BuildError, match=r"no complete CUDA toolkit .*Get one: pip install .*\[cuda-build\]"):
