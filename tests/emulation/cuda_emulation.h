@@ -207,8 +207,6 @@ inline void run_grid(std::function<void()> kernel, int64_t blocks, dim3 threads,
 
 }  // namespace emulation
 
-constexpr int64_t kNarrowBelow = 300;  // so small that tests go both ways of dividing indices
-
 class Place {
  public:
   explicit Place(const torch::stable::Tensor&) {}

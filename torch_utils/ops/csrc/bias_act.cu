@@ -8,11 +8,10 @@ namespace {
 
 // Where the bias of an element lies, told from the element's place in memory: (i / stride) % size.
 struct Bias {
-  Index index;
-  int64_t stride, size;
-  bool consecutive;  // whether neighbours in memory have neighbouring biases, or else the same
+  Divisor stride, size;
+  bool consecutive = false;  // whether neighbours in memory have neighbouring biases, or else the same
 
-  KAOKORE_HD int64_t at(int64_t i) const { return index.remainder(index.quotient(i, stride), size); }
+  KAOKORE_HD int64_t at(int64_t i) const { return size.remainder(stride.quotient(i)); }
 };
 
 template <Act A>
@@ -60,14 +59,14 @@ __global__ void elementwise(const T* dy, const T* x, const T* b, T* y, int64_t p
 Bias bias_along(const Tensor& y, int64_t dim) {
   const int64_t size = y.size(dim);
   const int64_t stride = size == 1 ? y.numel() : y.stride(dim);  // torch leaves the stride of a single element open
-  return {{y.numel() < kNarrowBelow}, stride, size, stride == 1};
+  return {Divisor(stride), Divisor(size), stride == 1};
 }
 
 // Whether a pack of neighbours meets biases that are all the same, or a pack of them.
 template <class T>
 bool fits_packs(const Bias& bias, const T* b) {
   if (!b) return true;
-  return bias.consecutive ? bias.size % kPackSize<T> == 0 && aligned(b) : bias.stride % kPackSize<T> == 0;
+  return bias.consecutive ? bias.size.by % kPackSize<T> == 0 && aligned(b) : bias.stride.by % kPackSize<T> == 0;
 }
 
 struct Options {

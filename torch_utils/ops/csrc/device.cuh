@@ -34,8 +34,6 @@ constexpr unsigned kThreads = 256;      // of a block, unless a kernel says othe
 constexpr int64_t kMostBlocks = 65535;  // kernels stride over the grid for the rest
 
 #ifndef KAOKORE_EMULATED
-constexpr int64_t kNarrowBelow = int64_t{1} << 31;
-
 // Makes the device of a tensor current while it lives, and knows the stream to launch on.
 class Place {
  public:

@@ -7,7 +7,11 @@ namespace kaokore {
 
 // Output o is the sum over taps k of the zero-inserted, padded input at o * down + k, where input i lies at i * up + pad.
 struct Axis {
-  int64_t in, out, taps, up, down, pad;
+  int64_t in;
+  Divisor out;
+  int64_t taps;
+  Divisor up;
+  int64_t down, pad;
   bool flip;  // whether tap k is the k-th of the filter in memory; else it is the k-th from its end
 
   // The taps that meet input pixels: `count` of them, the first, `tap`, at input `pixel`, the others `up` taps apart.
@@ -17,8 +21,8 @@ struct Axis {
 
   KAOKORE_HD Meeting at(int64_t o) const {
     const int64_t start = o * down - pad;  // of the taps, in zero-inserted pixels
-    const int64_t pixel = start > 0 ? ceil_div(start, up) : 0, tap = pixel * up - start;
-    const int64_t count = tap < taps ? least(ceil_div(taps - tap, up), in - pixel) : 0;
+    const int64_t pixel = start > 0 ? up.quotient(start + up.by - 1) : 0, tap = pixel * up.by - start;
+    const int64_t count = tap < taps ? least(up.quotient(taps - tap + up.by - 1), in - pixel) : 0;
     return {pixel, tap, most<int64_t>(count, 0)};
   }
 
@@ -33,14 +37,17 @@ struct TiledAxis {
 
   TiledAxis(const Axis& axis, int32_t outputs_a_tile)
       : in(axis.in),
-        out(axis.out),
+        out(axis.out.by),
         taps(axis.taps),
         shift(shift_of(axis)),
         lead(axis.pad + shift),
-        tiles(ceil_div<int64_t>(axis.out, outputs_a_tile)),
+        tiles(ceil_div<int64_t>(axis.out.by, outputs_a_tile)),
         flip(axis.flip) {}
 
-  static int64_t shift_of(const Axis& axis) { return (axis.up - (axis.pad % axis.up + axis.up) % axis.up) % axis.up; }
+  static int64_t shift_of(const Axis& axis) {
+    const int64_t up = axis.up.by;
+    return (up - (axis.pad % up + up) % up) % up;
+  }
 
   // Place in the filter's memory of what is met k-th; -1 for zeros before the first tap and behind the last.
   KAOKORE_HD int32_t place(int32_t k) const {

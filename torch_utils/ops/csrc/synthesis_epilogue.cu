@@ -17,12 +17,16 @@ constexpr int kRowPitch = kLanes + 1;  // one more, so that the lanes that add u
 
 // How [N, C, H, W] lies in memory. Each picture is a matrix: of channels by pixels, or, channels last, the other way.
 struct Pictures {
-  Index index;
   bool channels_last;
   int64_t channels, pixels;
+  Divisor rows, columns;
 
-  KAOKORE_HD int64_t rows() const { return channels_last ? pixels : channels; }
-  KAOKORE_HD int64_t columns() const { return channels_last ? channels : pixels; }
+  Pictures(bool channels_last, int64_t channels, int64_t pixels)
+      : channels_last(channels_last),
+        channels(channels),
+        pixels(pixels),
+        rows(channels_last ? pixels : channels),
+        columns(channels_last ? channels : pixels) {}
 };
 
 template <class T>
@@ -33,9 +37,8 @@ struct Inputs {
 
 template <int N, class T>
 __device__ void epilogue(Inputs<T> in, T* y, int64_t i, const Pictures& shape, ActOptions<Wide<T>> options) {
-  const Index index = shape.index;
-  const int64_t line = index.quotient(i, shape.columns()), column = i - line * shape.columns();
-  const int64_t sample = index.quotient(line, shape.rows()), row = line - sample * shape.rows();
+  const int64_t line = shape.columns.quotient(i), column = i - line * shape.columns.by;
+  const int64_t sample = shape.rows.quotient(line), row = line - sample * shape.rows.by;
   const int64_t channel = shape.channels_last ? column : row, pixel = shape.channels_last ? row : column;
   Wide<T> value[N], scale[N], noise[N] = {}, bias[N];
   load(in.x + i, true, value);
@@ -101,11 +104,11 @@ struct Tile {
   int64_t sample, row_tile, column_tile, row_tiles, column_tiles;
 
   __device__ Tile(const Pictures& shape, int tile_columns)
-      : row_tiles(ceil_div<int64_t>(shape.rows(), kTileRows)),
-        column_tiles(ceil_div<int64_t>(shape.columns(), tile_columns)) {
-    const int64_t line = blockIdx.x / column_tiles;
+      : row_tiles(ceil_div<int64_t>(shape.rows.by, kTileRows)),
+        column_tiles(ceil_div<int64_t>(shape.columns.by, tile_columns)) {
+    const unsigned line = blockIdx.x / static_cast<unsigned>(column_tiles);
     column_tile = blockIdx.x - line * column_tiles;
-    sample = line / row_tiles;
+    sample = line / static_cast<unsigned>(row_tiles);
     row_tile = line - sample * row_tiles;
   }
 };
@@ -132,15 +135,15 @@ __device__ void differentiate_tile(const Gradients<T>& g, const Pictures& shape,
                                    const TileSums<T>& sums, ActOptions<Wide<T>> options) {
   constexpr int n = kPackSize<T>;
   const int lane = threadIdx.x, warp = threadIdx.y;
-  const int64_t first_column = tile.column_tile * kTileColumns<T>, columns = shape.columns() - first_column;
+  const int64_t first_column = tile.column_tile * kTileColumns<T>, columns = shape.columns.by - first_column;
   Wide<T> column_sums[n] = {}, column_products[n] = {}, scale[n] = {};
   if (ChannelsLast && g.scale)
     load_columns(g.scale + tile.sample * shape.channels + first_column, g.packs, columns, scale);
   for (int r = warp; r < kTileRows; r += kWarps) {
     const int64_t row = tile.row_tile * kTileRows + r;
     Wide<T> row_sum = 0, row_product = 0;
-    if (row < shape.rows()) {
-      const int64_t start = (tile.sample * shape.rows() + row) * shape.columns() + first_column;
+    if (row < shape.rows.by) {
+      const int64_t start = (tile.sample * shape.rows.by + row) * shape.columns.by + first_column;
       Wide<T> dz[n], y[n], x[n] = {};
       load_columns(g.dy + start, g.packs, columns, dz);
       load_columns(g.y + start, g.packs, columns, y);
@@ -186,16 +189,16 @@ __global__ void __launch_bounds__(kLanes * kWarps, kBlocksAtOnce)
   __syncthreads();
   const int thread = threadIdx.y * kLanes + threadIdx.x;
   const int64_t row = tile.row_tile * kTileRows + thread;
-  if (thread < kTileRows && row < shape.rows()) {
-    const int64_t to = (tile.sample * tile.column_tiles + tile.column_tile) * shape.rows() + row;
+  if (thread < kTileRows && row < shape.rows.by) {
+    const int64_t to = (tile.sample * tile.column_tiles + tile.column_tile) * shape.rows.by + row;
     if (g.row_sums) g.row_sums[to] = sum_of(sums.rows + thread * kRowPitch, kLanes, 1);
     if (!ChannelsLast && g.product_sums)
       g.product_sums[to] = sum_of(sums.products + thread * kRowPitch, kLanes, 1);
   }
   for (int c = thread; c < kTileColumns<T>; c += kLanes * kWarps) {
     const int64_t column = tile.column_tile * kTileColumns<T> + c;
-    if (column >= shape.columns()) break;
-    const int64_t to = (tile.sample * tile.row_tiles + tile.row_tile) * shape.columns() + column;
+    if (column >= shape.columns.by) break;
+    const int64_t to = (tile.sample * tile.row_tiles + tile.row_tile) * shape.columns.by + column;
     if (g.column_sums) g.column_sums[to] = sum_of(sums.columns + c, kWarps, kTileColumns<T>);
     if (ChannelsLast && g.product_sums) g.product_sums[to] = sum_of(sums.products + c, kWarps, kTileColumns<T>);
   }
@@ -206,7 +209,8 @@ template <class T>
 __global__ void sum_tiles(const Wide<T>* parts, T* sums, int64_t tiles, int64_t inner) {
   Shared shared;
   Wide<T>* rows = shared.take<Wide<T>>(kLanes * blockDim.y);
-  const int64_t groups = ceil_div<int64_t>(inner, kLanes), outer = blockIdx.x / groups;
+  const unsigned groups = static_cast<unsigned>(ceil_div<int64_t>(inner, kLanes));
+  const int64_t outer = blockIdx.x / groups;
   const int64_t i = (blockIdx.x - outer * groups) * kLanes + threadIdx.x;
   Wide<T> sum = 0;
   if (i < inner)
@@ -247,7 +251,7 @@ Tensor workable(const Tensor& like) {
 }
 
 Pictures pictures_of(const Tensor& x) {
-  return {{x.numel() < kNarrowBelow}, order_of(x) == Order::channels_last, x.size(1), x.size(2) * x.size(3)};
+  return {order_of(x) == Order::channels_last, x.size(1), x.size(2) * x.size(3)};
 }
 
 std::optional<Tensor> contiguous(const std::optional<Tensor>& x) {
@@ -277,7 +281,7 @@ Tensor synthesis_epilogue(const Tensor& x, const std::optional<Tensor>& scale, c
     constexpr int n = kPackSize<T>;
     const Inputs<T> inputs{read<T>(in), read<T>(scales), read<T>(noises), read<T>(biases),
                            shared_noise ? 0 : shape.pixels};
-    const bool packs = shape.columns() % n == 0 && aligned(inputs.x) && aligned(inputs.scale) &&
+    const bool packs = shape.columns.by % n == 0 && aligned(inputs.x) && aligned(inputs.scale) &&
                        aligned(inputs.noise) && aligned(inputs.b) && aligned(written<T>(out));
     const int64_t blocks = blocks_for(out.numel() / (packs ? n : 1), kThreads);
     Place(x).launch(packs ? forward_kernel<T, n> : forward_kernel<T, 1>, blocks, kThreads, 0, inputs, written<T>(out),
@@ -301,10 +305,10 @@ void differentiate(const Results& to, const Tensor& dy, const Tensor& y, const T
                    const std::optional<Tensor>& scale, bool has_noise, ActOptions<Wide<T>> options) {
   const Pictures shape = pictures_of(to.dx);
   const ScalarType wide = std::is_same_v<T, double> ? ScalarType::Double : ScalarType::Float;
-  const int64_t samples = x.size(0), row_tiles = ceil_div<int64_t>(shape.rows(), kTileRows);
-  const int64_t column_tiles = ceil_div<int64_t>(shape.columns(), kTileColumns<T>);
-  const Tensor row_sums = new_sized(x, {samples, column_tiles, shape.rows()}, wide);
-  const Tensor column_sums = new_sized(x, {samples, row_tiles, shape.columns()}, wide);
+  const int64_t samples = x.size(0), row_tiles = ceil_div<int64_t>(shape.rows.by, kTileRows);
+  const int64_t column_tiles = ceil_div<int64_t>(shape.columns.by, kTileColumns<T>);
+  const Tensor row_sums = new_sized(x, {samples, column_tiles, shape.rows.by}, wide);
+  const Tensor column_sums = new_sized(x, {samples, row_tiles, shape.columns.by}, wide);
   const Tensor& channel_sums = shape.channels_last ? column_sums : row_sums;
   const Tensor& pixel_sums = shape.channels_last ? row_sums : column_sums;
   const Tensor product_sums = new_sized(x, scale ? sizes_of(channel_sums) : std::vector<int64_t>{0}, wide);
@@ -312,7 +316,7 @@ void differentiate(const Results& to, const Tensor& dy, const Tensor& y, const T
                  written<Wide<T>>(column_sums), scale ? written<Wide<T>>(product_sums) : nullptr, false};
   if (!has_noise) (shape.channels_last ? g.row_sums : g.column_sums) = nullptr;
   // In packs few columns would leave most lanes idle.
-  g.packs = shape.columns() % kPackSize<T> == 0 && 2 * shape.columns() >= kTileColumns<T> && aligned(g.dy) && aligned(g.y) && aligned(g.x) && aligned(g.scale) &&
+  g.packs = shape.columns.by % kPackSize<T> == 0 && 2 * shape.columns.by >= kTileColumns<T> && aligned(g.dy) && aligned(g.y) && aligned(g.x) && aligned(g.scale) &&
             aligned(g.dx);
   const Place place(x);
   place.launch(shape.channels_last ? backward_kernel<T, true> : backward_kernel<T, false>,

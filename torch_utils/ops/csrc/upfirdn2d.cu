@@ -12,17 +12,17 @@ namespace {
 
 // The taps in memory are [y.taps, x.taps], in the type computed in.
 template <class In, class Out, class W>
-__global__ void any_filter(const In* in, const W* taps, Out* out, int64_t count, Axis x, Axis y, Index index, W gain) {
+__global__ void any_filter(const In* in, const W* taps, Out* out, int64_t count, Axis x, Axis y, W gain) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t o = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; o < count; o += step) {
-    const int64_t line = index.quotient(o, x.out), picture = index.quotient(line, y.out);
-    const Axis::Meeting across = x.at(o - line * x.out), down = y.at(line - picture * y.out);
+    const int64_t line = x.out.quotient(o), picture = y.out.quotient(line);
+    const Axis::Meeting across = x.at(o - line * x.out.by), down = y.at(line - picture * y.out.by);
     W sum = 0;
     for (int64_t j = 0; j < down.count; ++j) {
       const In* pixels = in + (picture * y.in + down.pixel + j) * x.in + across.pixel;
-      const W* row = taps + y.place(down.tap + j * y.up) * x.taps;
+      const W* row = taps + y.place(down.tap + j * y.up.by) * x.taps;
       for (int64_t i = 0; i < across.count; ++i)
-        sum += static_cast<W>(pixels[i]) * row[x.place(across.tap + i * x.up)];
+        sum += static_cast<W>(pixels[i]) * row[x.place(across.tap + i * x.up.by)];
     }
     out[o] = static_cast<Out>(sum * gain);
   }
@@ -223,8 +223,8 @@ constexpr int64_t kTiledBelow = int64_t{1} << 28;  // pixels of a picture, for a
 template <class T, int Up, int Down>
 bool ran_tiled(const Call& call) {
   const Axis &x = call.x, &y = call.y;
-  const int64_t outputs = x.out * y.out, inputs = x.in * y.in;
-  if (x.up != Up || y.up != Up || x.down != Down || y.down != Down) return false;
+  const int64_t outputs = x.out.by * y.out.by, inputs = x.in * y.in;
+  if (x.up.by != Up || y.up.by != Up || x.down != Down || y.down != Down) return false;
   if (outputs < kTiledFrom || most(most(outputs, inputs), most(std::abs(x.pad), std::abs(y.pad))) >= kTiledBelow)
     return false;
   const int64_t taps = most(x.taps + TiledAxis::shift_of(x), y.taps + TiledAxis::shift_of(y));
@@ -238,27 +238,26 @@ bool ran_tiled(const Call& call) {
 template <class In, class Out>
 void run_any(const Call& call, const Tensor& in, const Tensor& out, const Axis& x, const Axis& y, double gain) {
   using W = Wide<In>;
-  const bool narrow = most(in.numel(), out.numel()) < kNarrowBelow;
   Place(in).launch(any_filter<In, Out, W>, blocks_for(out.numel(), kThreads), kThreads, 0, read<In>(in),
-                   read<W>(call.taps), written<Out>(out), out.numel(), x, y, Index{narrow}, static_cast<W>(gain));
+                   read<W>(call.taps), written<Out>(out), out.numel(), x, y, static_cast<W>(gain));
 }
 
 // A pass along an axis that has nothing to do there.
-Axis untouched(int64_t size) { return {size, size, 1, 1, 1, 0, true}; }
+Axis untouched(int64_t size) { return {size, Divisor(size), 1, Divisor(1), 1, 0, true}; }
 
 template <class T>
 void run(const Call& call) {
   if constexpr (!std::is_same_v<T, double>)
     if (ran_tiled<T, 1, 1>(call) || ran_tiled<T, 2, 1>(call) || ran_tiled<T, 1, 2>(call)) return;
   if (!call.separable) return run_any<T, T>(call, call.in, call.out, call.x, call.y, call.gain);
-  const Tensor middle = new_sized(call.in, {call.pictures(), call.y.in, call.x.out}, call.taps.scalar_type());
+  const Tensor middle = new_sized(call.in, {call.pictures(), call.y.in, call.x.out.by}, call.taps.scalar_type());
   run_any<T, Wide<T>>(call, call.in, middle, call.x, untouched(call.y.in), 1);
-  run_any<Wide<T>, T>(call, middle, call.out, untouched(call.x.out), call.y, call.gain);
+  run_any<Wide<T>, T>(call, middle, call.out, untouched(call.x.out.by), call.y, call.gain);
 }
 
 Axis axis_of(int64_t in, int64_t taps, int64_t up, int64_t down, int64_t before, int64_t after, bool flip) {
   const int64_t room = in * up + before + after - taps;
-  return {in, room < 0 ? 0 : room / down + 1, taps, up, down, before, flip};
+  return {in, Divisor(room < 0 ? 0 : room / down + 1), taps, Divisor(up), down, before, flip};
 }
 
 void check(const Tensor& x, const Tensor& f, const std::vector<int64_t>& up, const std::vector<int64_t>& down,
@@ -279,9 +278,9 @@ Tensor upfirdn2d(const Tensor& x, const Tensor& f, const std::vector<int64_t>& u
   check(x, f, up, down, padding);
   const Axis across = axis_of(x.size(3), f.size(f.dim() - 1), up[0], down[0], padding[0], padding[1], flip);
   const Axis along = axis_of(x.size(2), f.size(0), up[1], down[1], padding[2], padding[3], flip);
-  STD_TORCH_CHECK(across.out > 0 && along.out > 0, "upfirdn2d: padding [", padding[0], ", ", padding[1], ", ",
+  STD_TORCH_CHECK(across.out.by > 0 && along.out.by > 0, "upfirdn2d: padding [", padding[0], ", ", padding[1], ", ",
                   padding[2], ", ", padding[3], "] leaves nothing of ", x.size(3), "x", x.size(2), " pixels.");
-  const Tensor y = new_sized(x, {x.size(0), x.size(1), along.out, across.out}, x.scalar_type());
+  const Tensor y = new_sized(x, {x.size(0), x.size(1), along.out.by, across.out.by}, x.scalar_type());
   if (y.numel() == 0) return y;
   const bool doubled = x.scalar_type() == ScalarType::Double;
   const Tensor taps = torch::stable::contiguous(

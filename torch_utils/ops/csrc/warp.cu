@@ -11,8 +11,8 @@ namespace {
 
 struct Shape {
   Sizes sizes;
-  int64_t channels, count;  // count: of threads' items
-  Index index;
+  int64_t channels, count;  // count: of the pixels that threads take, of one or several channels
+  Divisor width, height, groups;
 };
 
 // All channels of one output pixel.
@@ -43,8 +43,8 @@ __global__ void warp_kernel(const T* x, const Wide<T>* matrices, T* y, Shape sha
   const Sizes& s = shape.sizes;
   const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < shape.count; i += step) {
-    const int64_t line = shape.index.quotient(i, s.out_width), column = i - line * s.out_width;
-    const int64_t sample = shape.index.quotient(line, s.out_height), row = line - sample * s.out_height;
+    const int64_t line = shape.width.quotient(i), column = i - line * s.out_width;
+    const int64_t sample = shape.height.quotient(line), row = line - sample * s.out_height;
     const Lookup<Wide<T>> lookup(matrices + sample * 6, s);
     look_up(x + sample * shape.channels * s.in_height * s.in_width,
             y + (sample * shape.channels * s.out_height + row) * s.out_width + column, lookup.x_of(column, row),
@@ -80,13 +80,11 @@ __device__ void collect(const T* dy, T* dx, int64_t column, int64_t row, int cha
 template <class T>
 __global__ void transpose_kernel(const T* dy, const Wide<T>* matrices, T* dx, Shape shape) {
   const Sizes& s = shape.sizes;
-  const Index index = shape.index;
-  const int64_t groups = ceil_div<int64_t>(shape.channels, kGroup);
   const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < shape.count; i += step) {
-    const int64_t line = index.quotient(i, s.in_width), column = i - line * s.in_width;
-    const int64_t part = index.quotient(line, s.in_height), row = line - part * s.in_height;
-    const int64_t sample = index.quotient(part, groups), channel = (part - sample * groups) * kGroup;
+    const int64_t line = shape.width.quotient(i), column = i - line * s.in_width;
+    const int64_t part = shape.height.quotient(line), row = line - part * s.in_height;
+    const int64_t sample = shape.groups.quotient(part), channel = (part - sample * shape.groups.by) * kGroup;
     const int64_t plane = sample * shape.channels + channel;
     const Lookup<Wide<T>> lookup(matrices + sample * 6, s);
     collect(dy + plane * s.out_height * s.out_width, dx + (plane * s.in_height + row) * s.in_width + column, column,
@@ -121,7 +119,7 @@ Tensor warp(const Tensor& x, const Tensor& matrices, const std::vector<int64_t>&
   with_type_of("warp", x, [&](auto number) {
     using T = decltype(number);
     Place(x).launch(warp_kernel<T>, blocks_for(count, kThreads), kThreads, 0, read<T>(in), read<Wide<T>>(to),
-                    written<T>(y), Shape{sizes, x.size(1), count, {count < kNarrowBelow}});
+                    written<T>(y), Shape{sizes, x.size(1), count, Divisor(size[1]), Divisor(size[0]), Divisor(1)});
   });
   return y;
 }
@@ -132,11 +130,11 @@ Tensor warp_backward(const Tensor& dy, const Tensor& matrices, const std::vector
   if (dx.numel() == 0) return dx;
   const Tensor slopes = torch::stable::contiguous(dy), to = prepared(matrices, dy);
   const Sizes sizes{size[1], size[0], dy.size(3), dy.size(2)};
-  const int64_t count = dy.size(0) * ceil_div<int64_t>(dy.size(1), kGroup) * size[0] * size[1];
+  const int64_t groups = ceil_div<int64_t>(dy.size(1), kGroup), count = dy.size(0) * groups * size[0] * size[1];
   with_type_of("warp_backward", dy, [&](auto number) {
     using T = decltype(number);
     Place(dy).launch(transpose_kernel<T>, blocks_for(count, kThreads), kThreads, 0, read<T>(slopes), read<Wide<T>>(to),
-                     written<T>(dx), Shape{sizes, dy.size(1), count, {count < kNarrowBelow}});
+                     written<T>(dx), Shape{sizes, dy.size(1), count, Divisor(size[1]), Divisor(size[0]), Divisor(groups)});
   });
   return dx;
 }
