@@ -67,12 +67,12 @@ FAULTS = {
     ),
     "a result left unwritten": Fault("upfirdn2d", "if (x < tile.x.out &&", "if (x + 1 < tile.x.out &&", WRONG_NUMBERS),
     "a bias of the wrong place": Fault(
-        "bias_act", "quotient(i, stride), size)", "quotient(i, stride), size - 1)", WRONG_NUMBERS
+        "bias_act", "size.remainder(stride.quotient(i))", "size.remainder(stride.quotient(i) + 1)", WRONG_NUMBERS
     ),
     "a scale of the wrong sample": Fault(
         "synthesis_epilogue", "in.scale + sample * shape.channels + channel", "in.scale + channel", WRONG_NUMBERS
     ),
-    "a tap too far": Fault("upfirdn2d", "y.place(down.tap + j * y.up)", "y.place(down.tap + j)", WRONG_NUMBERS),
+    "a tap too far": Fault("upfirdn2d", "y.place(down.tap + j * y.up.by)", "y.place(down.tap + j)", WRONG_NUMBERS),
     "rows for columns": Fault(
         "warp", "lookup.x_of(x, y), column) * bilinear", "lookup.x_of(x, y), row) * bilinear", WRONG_NUMBERS
     ),
