@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# What runs a second time on the plain bodies of the ops, which are the specification.
+ON_PLAIN_BODIES := tests/networks tests/training/losses tests/training/augment \
+	$(addprefix tests/torch_utils/ops/test_,bias_act.py upfirdn2d.py synthesis_epilogue.py conv2d_resample.py warp.py)
+
 .PHONY: demo test test-long lint bench doctor clean
 
 demo: $(STAMP)
@@ -11,6 +15,7 @@ demo: $(STAMP)
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --plain $(ON_PLAIN_BODIES)
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout 1500

@@ -140,7 +140,9 @@ def demodulation(weight: Tensor, styles: Tensor, dtype: torch.dtype) -> tuple[Te
         weight = weight / norm
         styles = styles / styles.abs().amax(dim=1, keepdim=True)
     wide = torch.promote_types(dtype, torch.float32)  # squares would overflow in half precision
-    energy = styles.to(wide).square() @ weight.to(wide).square().sum(dim=[2, 3]).t()  # [N, O]
+    # A product with ones sums nine numbers several times faster than a reduction over so short a dimension.
+    squares = weight.to(wide).square().flatten(2)  # [O, I, k·k]
+    energy = styles.to(wide).square() @ (squares @ squares.new_ones(squares.shape[2])).t()  # [N, O]
     return weight, styles, (energy + _EPSILON).rsqrt().to(dtype)
 
 

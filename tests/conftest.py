@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from torch_utils.ops.compiler.library import libraries
-from torch_utils.ops.compiler.toolchain import find_toolchain
-from torch_utils.ops.native import build_all, builder_for
+from torch_utils.ops import native
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -21,11 +19,19 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--plain", action="store_true", help="Run with the plain bodies of the ops; default: compiled.")
+
+
 @pytest.fixture(autouse=True, scope="session")
-def built_ops() -> None:
-    """The compiled ops are in the user's cache before any test, so that no test is told that they are being built."""
-    device = torch.device("cpu")
-    build_all(builder_for(find_toolchain(cuda=False), device, print), libraries(cuda=False))
+def bodies(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One kind of body for the whole session, whatever a test starts: compiled where they can be built, or plain."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.getoption("--plain"):
+            patch.setattr(native, "libraries", lambda **_: ())
+        else:
+            native.load_ops("auto", torch.device("cpu"), print)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -22,4 +22,3 @@ def keep_freed_memory() -> bool:
         return all(libc.mallopt(option, value) for option, value in options)
     except (OSError, AttributeError):  # another C library
         return False
-

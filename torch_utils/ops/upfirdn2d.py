@@ -181,10 +181,8 @@ def plain(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> T
 def _all_cropped(x: Tensor, up, padding) -> bool:
     """Whether negative padding cuts every sample away, so that only inserted and padded zeros are left."""
     left, right, top, bottom = padding
-    return any(
-        (size - 1) * factor + before < 0 or size * factor + after <= 0
-        for size, factor, before, after in ((x.shape[3], up[0], left, right), (x.shape[2], up[1], top, bottom))
-    )
+    axes = ((x.shape[3], up[0], left, right), (x.shape[2], up[1], top, bottom))
+    return any((n - 1) * factor + before < 0 or n * factor + after <= 0 for n, factor, before, after in axes)
 
 
 def _axes(f: Tensor) -> tuple[Taps, Taps] | None:

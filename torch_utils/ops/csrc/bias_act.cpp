@@ -29,20 +29,24 @@ void for_each_run(const Runs& runs, int64_t begin, int64_t end, const Run& run) 
 
 // Calls element(i, bias of i) for all i, in parallel; the bias is 0 where there is none.
 template <class S, class Element>
-void for_each_element(const Runs& runs, const S* bias, const Element& element) {
+void for_each_element(const Runs& runs, const S* bias, const Element& shared_element) {
   using W = Wide<S>;
   torch::stable::parallel_for(0, runs.numel, kGrain, [&](int64_t begin, int64_t end) {
+    const Element element = shared_element;  // its own copy: what is written cannot change the options it holds
     if (bias == nullptr) {
+#pragma omp simd
       for (int64_t i = begin; i < end; ++i) element(i, W(0));
     } else if (runs.inner == 1) {
       for (int64_t i = begin; i < end;) {
         const int64_t channel = i % runs.channels, length = std::min(end - i, runs.channels - channel);
+#pragma omp simd
         for (int64_t k = 0; k < length; ++k) element(i + k, W(bias[channel + k]));
         i += length;
       }
     } else {
       for_each_run(runs, begin, end, [&](int64_t first, int64_t length, int64_t channel) {
         const W b = bias[channel];
+#pragma omp simd
         for (int64_t i = first; i < first + length; ++i) element(i, b);
       });
     }

@@ -253,7 +253,6 @@ Filter filter_of(const Tensor& f_given, bool flip, double gain) {
 Axis axis_of(const Tensor& x, int64_t dim, int64_t up, int64_t down, int64_t before, int64_t after, int64_t taps) {
   const int64_t in = x.size(dim), spread = in * up + before + after;
   STD_TORCH_CHECK(up > 0 && down > 0, "upfirdn2d: factors below 1.");
-  STD_TORCH_CHECK(taps > 0 && spread >= taps, "upfirdn2d: padding leaves nothing of ", in, " pixels.");
   return {in, (spread - taps) / down + 1, up, down, before, taps};
 }
 
@@ -270,6 +269,11 @@ Tensor upfirdn2d(
   const Tensor x = torch::stable::contiguous(x_given);
   const Filter filter = filter_of(f, flip, gain);
   const int64_t height = f.size(0), width = f.size(f.dim() - 1);
+  for (int axis = 0; axis < 2; ++axis)
+    STD_TORCH_CHECK(
+        x.size(3 - axis) * up[axis] + padding[2 * axis] + padding[2 * axis + 1] >= (axis == 0 ? width : height),
+        "upfirdn2d: padding [", padding[0], ", ", padding[1], ", ", padding[2], ", ", padding[3], "] leaves nothing of ",
+        x.size(3), "x", x.size(2), " pixels.");
   const Axis along_x = axis_of(x, 3, up[0], down[0], padding[0], padding[1], width);
   const Axis along_y = axis_of(x, 2, up[1], down[1], padding[2], padding[3], height);
   Tensor y = torch::stable::new_empty(x, {x.size(0), x.size(1), along_y.out, along_x.out});

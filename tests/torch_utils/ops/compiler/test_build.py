@@ -232,7 +232,7 @@ def test_a_build_killed_in_the_middle_never_hangs_the_next(tmp_path, library, st
 
 
 def test_of_two_processes_at_once_exactly_one_compiles(tmp_path, library, start, slow_compiler):
-    both = [start(slow_compiler(2)) for _ in range(2)]
+    both = [start(slow_compiler(6)) for _ in range(2)]
     outputs = [process.communicate(timeout=60)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert (tmp_path / "compiled").read_text() == "x\n"

@@ -1,0 +1,187 @@
+"""What do the compiled ops gain on this CPU, each alone and in a whole training?
+
+    python -m benchmarks.ops_cpu [--threads 1] [--quick]
+
+Each row is a ratio within one run: an op against its plain twin (upfirdn2d against zero insertion); a generator's forward
+pass at 256 pixels against its bare convolutions (same shapes, shared weights); a training iteration at 64 pixels, compiled
+against the networks by the book, in processes that take turns. Writes benchmarks/results/ops_cpu_<threads>.json.
+"""
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import click
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks import record
+from benchmarks.training_cpu import forward_g, iteration_rounds, training_state
+from benchmarks.unfused import by_the_book, zero_insertion
+from torch_utils.memory import keep_freed_memory
+from torch_utils.ops import bias_act as bias_act_module
+from torch_utils.ops import synthesis_epilogue as epilogue_module
+from torch_utils.ops.native import load_ops
+from torch_utils.ops.upfirdn2d import setup_filter
+
+CPU = torch.device("cpu")
+SHAPES = [(16, 64, 16, 16), (16, 32, 32, 32), (16, 16, 64, 64), (1, 64, 256, 256)]
+ROUNDS, TURNS = 15, 3
+RESAMPLING = {"up 2": ([2, 2], [1, 1], [2, 1, 2, 1], 4.0), "down 2": ([1, 1], [2, 2], [1, 1, 1, 1], 1.0)}
+Call = Callable[[], object]
+
+
+def medians(calls: list[Call], rounds: int) -> list[float]:
+    """Milliseconds of each call, taken in turn so that a busy machine hits all alike."""
+    times: list[list[float]] = [[] for _ in calls]
+    for _ in range(rounds + 2):
+        for index, call in enumerate(calls):
+            began = time.perf_counter()
+            call()
+            times[index].append((time.perf_counter() - began) * 1000)
+    return [statistics.median(column[2:]) for column in times]
+
+
+def row(what: str, shape: object, slow: str, calls: list[Call], rounds: int) -> dict[str, Any]:
+    """One comparison; the first call is the slow one."""
+    before, after = medians(calls, rounds)
+    return {"what": what, "shape": shape, "against": slow, "ms": round(after, 4), "against_ms": round(before, 4)}
+
+
+def op_rows(rounds: int) -> list[dict[str, Any]]:
+    """bias_act, the epilogue and upfirdn2d, forward and with backward."""
+    f = setup_filter([1, 3, 3, 1])
+    rows = []
+    for shape in SHAPES:
+        x = torch.randn(shape)
+        comparisons = {
+            "bias_act forward": [partial(bias_act_module.plain, *bias_act_inputs(x)), bias_act_forward(x)],
+            "bias_act forward and backward": [bias_act_both(x, compiled=False), bias_act_both(x, compiled=True)],
+            "epilogue forward and backward": [epilogue_both(x, compiled=False), epilogue_both(x, compiled=True)],
+        }
+        rows += [row(what, list(shape), "plain body", calls, rounds) for what, calls in comparisons.items()]
+        for what, (up, down, padding, gain) in RESAMPLING.items():
+            arguments = (x, f, up, down, padding, False, gain)
+            calls = [partial(zero_insertion, *arguments), partial(torch.ops.kaokore.upfirdn2d, *arguments)]
+            rows.append(row(f"upfirdn2d {what}", list(shape), "zero insertion", calls, rounds))
+    return rows
+
+
+def bias_act_inputs(x: Tensor) -> tuple[Any, ...]:
+    """x, a bias, and the options of StyleGAN2's leaky ReLU."""
+    return x, torch.randn(x.shape[1]), 1, "lrelu", 0.2, 2**0.5, None
+
+
+def bias_act_forward(x: Tensor) -> Call:
+    """The op alone."""
+    return partial(torch.ops.kaokore.bias_act, *bias_act_inputs(x))
+
+
+def bias_act_both(x: Tensor, *, compiled: bool) -> Call:
+    """Forward, gradient of x and gradient of the bias."""
+    ops, module = torch.ops.kaokore, bias_act_module
+    forward, backward = (ops.bias_act, ops.bias_act_backward) if compiled else (module.plain, module.plain_backward)
+    inputs, dy = bias_act_inputs(x), torch.randn_like(x)
+    return lambda: backward(dy, forward(*inputs), None, *inputs[2:]).sum([0, 2, 3])
+
+
+def epilogue_both(x: Tensor, *, compiled: bool) -> Call:
+    """Forward and all four gradients."""
+    forward, backward = epilogue_module.plain, epilogue_module.plain_backward
+    if compiled:
+        forward, backward = torch.ops.kaokore.synthesis_epilogue, torch.ops.kaokore.synthesis_epilogue_backward
+    scale, noise = torch.rand(x.shape[:2]), torch.randn(x.shape[0], 1, *x.shape[2:])
+    b, dy, options = torch.randn(x.shape[1]), torch.randn_like(x), (0.2, 2**0.5, None)
+    return lambda: backward(dy, forward(x, scale, noise, b, *options), x, scale, True, *options)
+
+
+def bare_convolutions(resolution: int, base: int, most: int) -> Call:
+    """The convolutions of a generator alone: same shapes, shared weights."""
+    layers: list[Callable[[], Tensor]] = []
+    size, before = 4, 0
+    while size <= resolution:
+        channels = min(base // size, most)
+        if before:
+            x, w = torch.randn(1, before, size // 2, size // 2), torch.randn(before, channels, 3, 3)
+            layers.append(lambda x=x, w=w: F.conv_transpose2d(x, w, stride=2))
+        x = torch.randn(1, channels, size, size)
+        w, rgb = torch.randn(channels, channels, 3, 3), torch.randn(3, channels, 1, 1)
+        layers.append(lambda x=x, w=w: F.conv2d(x, w, padding=1))
+        layers.append(lambda x=x, w=rgb: F.conv2d(x, w))
+        size, before = size * 2, channels
+    return lambda: [layer() for layer in layers]
+
+
+def iteration(compiled: bool, threads: int, rounds: int) -> dict[str, float]:
+    """A training iteration in this process: seconds (a list), and the peak of memory in MiB."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    keep_freed_memory()
+    if compiled:
+        load_ops("auto", CPU, print)
+        times = iteration_rounds(training_state(64, 1024, 64, 16), rounds)
+    else:
+        with by_the_book():
+            times = iteration_rounds(training_state(64, 1024, 64, 16), rounds)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"ms": statistics.median(times) * 1000, "mib": peak}
+
+
+def iteration_row(threads: int, rounds: int, turns: int) -> dict[str, Any]:
+    """Processes in turn: ops cannot be unloaded."""
+    found: dict[str, list[dict[str, float]]] = {"book": [], "compiled": []}
+    for _ in range(turns):
+        for kind, results in found.items():
+            command = [sys.executable, "-m", "benchmarks.ops_cpu", "--threads", str(threads), "--worker", kind]
+            done = subprocess.run([*command, "--rounds", str(rounds)], capture_output=True, text=True, check=True)
+            results.append(json.loads(done.stdout.splitlines()[-1]))
+    middle = {kind: statistics.median(result["ms"] for result in results) for kind, results in found.items()}
+    return {
+        "what": "training iteration",
+        "shape": "64 pixels, channel base 1024, batch 16",
+        "against": "networks by the book",
+        "ms": round(middle["compiled"], 2),
+        "against_ms": round(middle["book"], 2),
+        "mib": round(max(result["mib"] for result in found["compiled"])),
+        "against_mib": round(max(result["mib"] for result in found["book"])),
+    }
+
+
+@click.command()
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
+@click.option("--quick", is_flag=True, help="One round; nothing is written.")
+@click.option("--worker", type=click.Choice(["book", "compiled"]), hidden=True)
+@click.option("--rounds", default=9, hidden=True)
+def main(threads: int, quick: bool, worker: str | None, rounds: int) -> None:
+    """Measure, print, write."""
+    if worker:
+        print(json.dumps(iteration(worker == "compiled", threads, rounds)))
+        return
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    keep_freed_memory()
+    print(load_ops("auto", CPU, print))
+    with torch.inference_mode():
+        rows = op_rows(1 if quick else ROUNDS)
+        calls = [bare_convolutions(256, 16384, 512), forward_g(256, 16384, 512, 1)]
+        if not quick:
+            rows.append(row("generator forward", "256 pixels, channel base 16384", "bare convolutions", calls, ROUNDS))
+    rows.append(iteration_row(threads, 1 if quick else rounds, 1 if quick else TURNS))
+    for item in rows:
+        item["gain"] = round(item["against_ms"] / item["ms"], 2)
+        print(f"{item['what']:32} {item['shape']!s:40} {item['ms']:9.3f} ms, {item['gain']:5.2f}x of {item['against']}")
+    if not quick:
+        command = f"python -m benchmarks.ops_cpu --threads {threads}"
+        path = record.write(f"ops_cpu_{threads}", command, threads, rows)
+        print(f"written: {path.relative_to(record.REPOSITORY)}")
+
+
+if __name__ == "__main__":
+    main()
