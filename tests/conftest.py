@@ -40,6 +40,11 @@ def repository() -> Path:
     return REPOSITORY
 
 
+def pytest_addoption(parser) -> None:
+    """An option that tests/support/emulated.py gives to the tests that it starts."""
+    parser.addoption("--emulated-library", help="test the kernels of this library instead of compiling them")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """`../shared` beside the checkout (golden numbers, real pictures, weights); skips, counted, where it is absent."""

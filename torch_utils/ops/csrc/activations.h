@@ -45,7 +45,7 @@ KAOKORE_HD T sigmoid_of(T v) {
 
 template <Act A, class T>
 KAOKORE_HD T act_value(T v, T alpha) {
-  if constexpr (A == Act::relu) return v > 0 ? v : T(0);
+  if constexpr (A == Act::relu) return v < 0 ? T(0) : v;  // NaN stays NaN
   if constexpr (A == Act::lrelu) return v > 0 ? v : v * alpha;
   if constexpr (A == Act::tanh) return std::tanh(v);
   if constexpr (A == Act::sigmoid) return sigmoid_of(v);

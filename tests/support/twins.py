@@ -1,0 +1,74 @@
+"""A fast body held against the plain one: what the twins' tests share."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+
+from torch_utils.ops.plain import plain
+
+DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+# Relative: some roundings of the type computed in, one of the type stored. Absolute: where sums cancel.
+TOLERANCES = {
+    torch.float64: {"rtol": 1e-11, "atol": 1e-11},
+    torch.float32: {"rtol": 1e-5, "atol": 1e-5},
+    torch.float16: {"rtol": 2e-3, "atol": 1e-4},
+    torch.bfloat16: {"rtol": 1.6e-2, "atol": 1e-4},
+}
+
+
+@dataclass(frozen=True)
+class Body:
+    """Where operators run: on which device, and inside which context."""
+
+    name: str
+    device: torch.device
+    active: Callable[[], contextlib.AbstractContextManager[Any]]
+
+    def draw(self, *shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+        """Normal numbers, the same on every device."""
+        return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(
+            self.device, dtype
+        )
+
+    def call(self, op: OpOverload, *arguments: Any) -> Any:
+        """The operator's results, by this body."""
+        with self.active():
+            return op(*arguments)
+
+
+def assert_twin(body: Body, op: OpOverload, *arguments: Any, **tolerances: Any) -> None:
+    """The body's results are those of the plain one in float64, rounded once to the type of the arguments."""
+    dtype = next(a.dtype for a in arguments if isinstance(a, Tensor))
+    tolerances = TOLERANCES[dtype] | tolerances
+    ours = body.call(op, *arguments)
+    exact = plain(op, *(a.cpu().double() if isinstance(a, Tensor) else a for a in arguments))
+    for mine, theirs in zip(_several(ours), _several(exact), strict=True):
+        assert mine.dtype == dtype
+        torch.testing.assert_close(mine.cpu(), theirs.to(dtype), **tolerances)
+
+
+def _several(results: Any) -> Iterator[Tensor]:
+    return iter((results,) if isinstance(results, Tensor) else results)
+
+
+def _misaligned(x: Tensor) -> Tensor:
+    storage = torch.empty(x.numel() + 1, dtype=x.dtype, device=x.device)
+    return storage[1:].view(x.shape).copy_(x)
+
+
+# Of the same values as the tensor they are given, [N, C, H, W], except that `expanded` repeats the first picture.
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "contiguous": lambda x: x.contiguous(),
+    "channels last": lambda x: x.to(memory_format=torch.channels_last),
+    "transposed": lambda x: x.transpose(2, 3).contiguous().transpose(2, 3),
+    "pictures last": lambda x: x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2),
+    "sliced": lambda x: torch.cat([x, x], dim=3)[..., : x.shape[3]],
+    "strided": lambda x: x.repeat_interleave(2, dim=3)[..., ::2],
+    "expanded": lambda x: x[:1].expand(x.shape),
+    "misaligned": _misaligned,
+}

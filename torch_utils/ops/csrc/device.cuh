@@ -1,0 +1,193 @@
+// What every kernel file needs of torch and of CUDA: tensors through the stable ABI, launches, shared memory.
+// With KAOKORE_EMULATED the same files are compiled by g++ against tests/emulation/cuda_emulation.h.
+#pragma once
+
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/csrc/stable/accelerator.h>
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/util/BFloat16.h>
+#include <torch/headeronly/util/Half.h>
+
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "numbers.h"
+
+#ifdef KAOKORE_EMULATED
+#include "cuda_emulation.h"
+#define KAOKORE_OPERATORS(m) STABLE_TORCH_LIBRARY_IMPL(kaokore_emulated, CPU, m)
+#else
+#include <cuda_runtime.h>
+#define KAOKORE_OPERATORS(m) STABLE_TORCH_LIBRARY_IMPL(kaokore, CUDA, m)
+#endif
+
+namespace kaokore {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+constexpr unsigned kThreads = 256;      // of a block, unless a kernel says otherwise
+constexpr int64_t kMostBlocks = 65535;  // kernels stride over the grid for the rest
+
+#ifndef KAOKORE_EMULATED
+// Makes the device of a tensor current while it lives, and knows the stream to launch on.
+class Place {
+ public:
+  explicit Place(const Tensor& x) : guard_(x.get_device_index()) {
+    void* stream = nullptr;
+    TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(x.get_device_index(), &stream));
+    stream_ = static_cast<cudaStream_t>(stream);
+  }
+
+  template <class... P, class... A>
+  void launch(void (*kernel)(P...), int64_t blocks, dim3 threads, size_t shared_bytes, A... arguments) const {
+    kernel<<<static_cast<unsigned>(blocks), threads, shared_bytes, stream_>>>(arguments...);
+    const cudaError_t error = cudaGetLastError();
+    STD_TORCH_CHECK(error == cudaSuccess, "a kernel could not be launched: ", cudaGetErrorString(error));
+  }
+
+ private:
+  torch::stable::accelerator::DeviceGuard guard_;
+  cudaStream_t stream_;
+};
+
+// Hands out the dynamic shared memory of a block, piece by piece; all threads ask for the same pieces.
+class Shared {
+ public:
+  template <class T>
+  __device__ T* take(int count) {
+    extern __shared__ __align__(kPackBytes) unsigned char kaokore_arena[];
+    T* taken = reinterpret_cast<T*>(kaokore_arena + used_);
+    used_ += piece<T>(count);
+    return taken;
+  }
+
+ private:
+  size_t used_ = 0;
+};
+
+inline bool on_device(const Tensor& x) { return x.is_cuda(); }
+inline void poison(const Tensor&) {}
+#endif
+
+// N numbers: the neighbours from `from` on, or the one there N times. A pointer to neighbours must be aligned for packs.
+template <int N, class T>
+__device__ void load(const T* from, bool neighbours, Wide<T> (&loaded)[N]) {
+  if (neighbours) {
+    const Pack<T, N> pack = *reinterpret_cast<const Pack<T, N>*>(from);
+#pragma unroll
+    for (int j = 0; j < N; ++j) loaded[j] = static_cast<Wide<T>>(pack.at[j]);
+  } else {
+    const Wide<T> number = static_cast<Wide<T>>(*from);
+#pragma unroll
+    for (int j = 0; j < N; ++j) loaded[j] = number;
+  }
+}
+
+template <int N, class T>
+__device__ void store(T* to, const Wide<T> (&numbers)[N]) {
+  Pack<T, N> pack;
+#pragma unroll
+  for (int j = 0; j < N; ++j) pack.at[j] = static_cast<T>(numbers[j]);
+  *reinterpret_cast<Pack<T, N>*>(to) = pack;
+}
+
+inline int64_t blocks_for(int64_t items, int64_t items_a_block) {
+  return least(ceil_div<int64_t>(items, items_a_block), kMostBlocks);
+}
+
+inline Tensor new_like(const Tensor& x) {
+  Tensor y = torch::stable::empty_like(x);
+  poison(y);
+  return y;
+}
+
+inline Tensor new_sized(const Tensor& x, const std::vector<int64_t>& sizes, ScalarType type) {
+  Tensor y = torch::stable::new_empty(x, sizes, type);
+  poison(y);
+  return y;
+}
+
+// Neighbouring indices of one tensor are neighbours of the other.
+inline bool same_layout(const Tensor& a, const Tensor& b) {
+  for (int64_t d = 0; d < a.dim(); ++d)
+    if (a.size(d) > 1 && a.stride(d) != b.stride(d)) return false;
+  return true;
+}
+
+// x laid out in memory as `like` is: itself where it is so already.
+inline Tensor laid_out(const Tensor& x, const Tensor& like) {
+  if (same_layout(x, like)) return x;
+  Tensor copy = new_like(like);
+  torch::stable::copy_(copy, x);
+  return copy;
+}
+
+template <class T>
+bool aligned(const T* pointer) {
+  return reinterpret_cast<uintptr_t>(pointer) % kPackBytes == 0;
+}
+
+inline std::string shape_of(const Tensor& x) {
+  std::string text = "[";
+  for (int64_t d = 0; d < x.dim(); ++d) text += (d ? ", " : "") + std::to_string(x.size(d));
+  return text + "]";
+}
+
+// One line where `other` has not the shape, the type and the device that `x` asks for.
+inline void check_like(const char* op, const char* name, const Tensor& other, const Tensor& x,
+                       const std::vector<int64_t>& sizes) {
+  bool fits = other.dim() == static_cast<int64_t>(sizes.size());
+  for (size_t d = 0; fits && d < sizes.size(); ++d) fits = other.size(d) == sizes[d];
+  STD_TORCH_CHECK(fits, op, ": ", name, " of shape ", shape_of(other), " does not fit x of shape ", shape_of(x));
+  STD_TORCH_CHECK(other.scalar_type() == x.scalar_type(), op, ": ", name, " is of type ",
+                  torch::headeronly::toString(other.scalar_type()), ", x of type ",
+                  torch::headeronly::toString(x.scalar_type()));
+  STD_TORCH_CHECK(on_device(other) && other.get_device_index() == x.get_device_index(), op, ": ", name,
+                  " is on another device than x");
+}
+
+inline std::vector<int64_t> sizes_of(const Tensor& x) {
+  const auto sizes = x.sizes();
+  return {sizes.begin(), sizes.end()};
+}
+
+// Calls body with a number of the C++ type that a tensor holds.
+template <class Body>
+void with_type_of(const char* op, const Tensor& x, Body body) {
+  switch (x.scalar_type()) {
+    case ScalarType::Double: return body(double{});
+    case ScalarType::Float: return body(float{});
+    case ScalarType::Half: return body(c10::Half{});
+    case ScalarType::BFloat16: return body(c10::BFloat16{});
+    default: STD_TORCH_CHECK(false, op, ": no kernel for type ", torch::headeronly::toString(x.scalar_type()));
+  }
+}
+
+// The limit is rounded to the type of the results, so that clamped ones are told by comparing with it.
+template <class T>
+ActOptions<Wide<T>> act_options(double alpha, double gain, std::optional<double> clamp) {
+  const Wide<T> limit = clamp ? static_cast<Wide<T>>(static_cast<T>(static_cast<Wide<T>>(*clamp))) : Wide<T>(-1);
+  return {static_cast<Wide<T>>(alpha), static_cast<Wide<T>>(gain), limit};
+}
+
+template <class T>
+const T* read(const Tensor& x) {
+  return static_cast<const T*>(x.const_data_ptr());
+}
+
+template <class T>
+const T* read(const std::optional<Tensor>& x) {
+  return x ? read<T>(*x) : nullptr;
+}
+
+template <class T>
+T* written(const Tensor& x) {
+  return static_cast<T*>(x.mutable_data_ptr());
+}
+
+}  // namespace kaokore

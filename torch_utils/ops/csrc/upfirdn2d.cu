@@ -1,0 +1,298 @@
+// upfirdn2d on the GPU; torch_utils/ops/upfirdn2d.py is the specification.
+//
+// The usual factors and filters have kernels of their own, which keep a tile of the input in shared memory, each number
+// of it serving many outputs. Everything else (float64, other factors, huge filters, small pictures) takes a kernel with
+// a thread for each output. Sums are in float32 or wider, separable filters included: half precision rounds once.
+
+#include "device.cuh"
+#include "resampling.h"
+
+namespace kaokore {
+namespace {
+
+// The taps in memory are [y.taps, x.taps], in the type computed in.
+template <class In, class Out, class W>
+__global__ void any_filter(const In* in, const W* taps, Out* out, int64_t count, Axis x, Axis y, W gain) {
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t o = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; o < count; o += step) {
+    const int64_t line = x.out.quotient(o), picture = y.out.quotient(line);
+    const Axis::Meeting across = x.at(o - line * x.out.by), down = y.at(line - picture * y.out.by);
+    W sum = 0;
+    for (int64_t j = 0; j < down.count; ++j) {
+      const In* pixels = in + (picture * y.in + down.pixel + j) * x.in + across.pixel;
+      const W* row = taps + y.place(down.tap + j * y.up.by) * x.taps;
+      for (int64_t i = 0; i < across.count; ++i)
+        sum += static_cast<W>(pixels[i]) * row[x.place(across.tap + i * x.up.by)];
+    }
+    out[o] = static_cast<Out>(sum * gain);
+  }
+}
+
+// Sizes of a tile, known to the compiler. Outputs o of the tile and its inputs i meet at tap Up * i - Down * o.
+template <int Up, int Down, int Taps, bool Separable>
+struct Tiling {
+  static constexpr int kUp = Up, kDown = Down, kTaps = Taps;
+  static constexpr bool kSeparable = Separable;
+  static constexpr int kLanes = 32, kWarps = 8, kBlock = kLanes * kWarps;
+  // Outputs in a row that one thread makes of inputs it holds in registers.
+  static constexpr int kColumnsEach = Separable ? 4 * Up : Up, kRowsEach = Separable && Down == 2 ? 2 : 4;
+  static constexpr int kWidth = kLanes * Up, kHeight = kWarps * kRowsEach;
+  static constexpr KAOKORE_HD int inputs_of(int outputs) { return ((outputs - 1) * Down + Taps - 1) / Up + 1; }
+  static constexpr int kInWidth = inputs_of(kWidth), kInHeight = inputs_of(kHeight);
+  static constexpr int kPitch = kInWidth | 1, kMidPitch = kWidth | 1;  // odd: lanes on different rows, different banks
+  static constexpr int kWeights = Separable ? 2 * Taps : Taps * Taps;
+
+  static constexpr size_t bytes() {
+    const size_t middle = Separable ? piece<float>(kInHeight * kMidPitch) : 0;
+    return piece<float>(kWeights) + piece<float>(kInHeight * kPitch) + middle;
+  }
+};
+
+// The tile of a block: a picture's axes, and the first output on each.
+template <class G>
+struct Tile {
+  const TiledAxis &x, &y;
+  int64_t picture;
+  int32_t first_x, first_y;
+
+  __device__ Tile(const TiledAxis& x, const TiledAxis& y) : x(x), y(y) {
+    const unsigned line = blockIdx.x / x.tiles, above = line / y.tiles;
+    first_x = (blockIdx.x - line * x.tiles) * G::kWidth;
+    first_y = (line - above * y.tiles) * G::kHeight;
+    picture = above;
+  }
+
+  static __device__ int thread() { return threadIdx.y * G::kLanes + threadIdx.x; }
+};
+
+template <class G>
+__device__ void load_weights(const Tile<G>& tile, const float* taps, float gain, float* weights) {
+  for (int i = tile.thread(); i < G::kWeights; i += G::kBlock) {
+    const int row = i / G::kTaps, k = i % G::kTaps;
+    if (G::kSeparable) {
+      const int place = row ? tile.y.place(k) : tile.x.place(k);
+      weights[i] = place < 0 ? 0.f : taps[place] * (row ? gain : 1.f);
+    } else {
+      const int place_x = tile.x.place(k), place_y = tile.y.place(row);
+      weights[i] = place_x < 0 || place_y < 0 ? 0.f : taps[place_y * tile.x.taps + place_x] * gain;
+    }
+  }
+}
+
+constexpr int kInFlight = 8;  // loads that a thread has under way at once: memory answers late
+
+template <class G, class T>
+__device__ void load_pixels(const Tile<G>& tile, const T* in, float* pixels) {
+  constexpr int count = G::kInHeight * G::kInWidth;
+  const int32_t first_x = (tile.first_x * G::kDown - tile.x.lead) / G::kUp;  // divides evenly
+  const int32_t first_y = (tile.first_y * G::kDown - tile.y.lead) / G::kUp;
+  in += tile.picture * tile.x.in * tile.y.in;
+  for (int first = tile.thread(); first < count; first += kInFlight * G::kBlock) {
+    float loaded[kInFlight];
+#pragma unroll
+    for (int j = 0; j < kInFlight; ++j) {
+      const int i = first + j * G::kBlock;
+      const int32_t x = first_x + i % G::kInWidth, y = first_y + i / G::kInWidth;
+      const bool inside = i < count && 0 <= x && x < tile.x.in && 0 <= y && y < tile.y.in;
+      loaded[j] = inside ? static_cast<float>(in[y * tile.x.in + x]) : 0.f;
+    }
+#pragma unroll
+    for (int j = 0; j < kInFlight; ++j) {
+      const int i = first + j * G::kBlock;
+      if (i < count) pixels[i / G::kInWidth * G::kPitch + i % G::kInWidth] = loaded[j];
+    }
+  }
+}
+
+// Adds to Outputs sums in a row what Inputs pixels in a row give them through one row of taps.
+template <class G, int Inputs, int Outputs>
+__device__ void add_products(const float (&pixels)[Inputs], const float* weights, float (&sums)[Outputs]) {
+#pragma unroll
+  for (int o = 0; o < Outputs; ++o)
+#pragma unroll
+    for (int i = 0; i < Inputs; ++i) {
+      const int k = G::kUp * i - G::kDown * o;
+      if (0 <= k && k < G::kTaps) sums[o] += pixels[i] * weights[k];
+    }
+}
+
+// `out` is of the tile's picture; column and row count from the tile's first.
+template <class G, class T>
+__device__ void store_pixel(const Tile<G>& tile, T* out, int column, int row, float sum) {
+  const int32_t x = tile.first_x + column, y = tile.first_y + row;
+  if (x < tile.x.out && y < tile.y.out) out[y * tile.x.out + x] = static_cast<T>(sum);
+}
+
+// A thread makes kRowsEach rows of kColumnsEach outputs, reading each input row once.
+template <class G, class T>
+__device__ void filter_tile(const Tile<G>& tile, const float* pixels, const float* weights, T* out) {
+  constexpr int columns = G::kColumnsEach, rows = G::kRowsEach, inputs = G::inputs_of(columns);
+  float sums[rows][columns] = {};
+  const int first = threadIdx.y * rows * G::kDown / G::kUp * G::kPitch + threadIdx.x * columns * G::kDown / G::kUp;
+#pragma unroll
+  for (int i = 0; i < G::inputs_of(rows); ++i) {
+    float line[inputs];
+#pragma unroll
+    for (int j = 0; j < inputs; ++j) line[j] = pixels[first + i * G::kPitch + j];
+#pragma unroll
+    for (int r = 0; r < rows; ++r) {
+      const int k = G::kUp * i - G::kDown * r;
+      if (0 <= k && k < G::kTaps) add_products<G>(line, weights + k * G::kTaps, sums[r]);
+    }
+  }
+#pragma unroll
+  for (int r = 0; r < rows; ++r)
+#pragma unroll
+    for (int c = 0; c < columns; ++c)
+      store_pixel(tile, out, threadIdx.x * columns + c, threadIdx.y * rows + r, sums[r][c]);
+}
+
+// Along x, into `middle`: neighbouring threads take neighbouring rows, each a run of outputs.
+template <class G>
+__device__ void filter_rows(const Tile<G>& tile, const float* pixels, const float* weights, float* middle) {
+  constexpr int columns = G::kColumnsEach, inputs = G::inputs_of(columns), runs = G::kWidth / columns;
+  for (int i = tile.thread(); i < G::kInHeight * runs; i += G::kBlock) {
+    const int row = i % G::kInHeight, run = i / G::kInHeight;
+    float line[inputs], sums[columns] = {};
+#pragma unroll
+    for (int j = 0; j < inputs; ++j) line[j] = pixels[row * G::kPitch + run * columns * G::kDown / G::kUp + j];
+    add_products<G>(line, weights, sums);
+#pragma unroll
+    for (int c = 0; c < columns; ++c) middle[row * G::kMidPitch + run * columns + c] = sums[c];
+  }
+}
+
+// Along y, out of `middle`: a thread makes kRowsEach outputs below each other.
+template <class G, class T>
+__device__ void filter_columns(const Tile<G>& tile, const float* middle, const float* weights, T* out) {
+  constexpr int rows = G::kRowsEach, inputs = G::inputs_of(rows);
+  for (int column = threadIdx.x; column < G::kWidth; column += G::kLanes) {
+    float line[inputs], sums[rows] = {};
+#pragma unroll
+    for (int i = 0; i < inputs; ++i)
+      line[i] = middle[(threadIdx.y * rows * G::kDown / G::kUp + i) * G::kMidPitch + column];
+    add_products<G>(line, weights, sums);
+#pragma unroll
+    for (int r = 0; r < rows; ++r) store_pixel(tile, out, column, threadIdx.y * rows + r, sums[r]);
+  }
+}
+
+template <class G, class T>
+__global__ void __launch_bounds__(G::kBlock)
+    tiled_filter(const T* in, const float* taps, T* out, TiledAxis x, TiledAxis y, float gain) {
+  Shared shared;
+  float* weights = shared.take<float>(G::kWeights);
+  float* pixels = shared.take<float>(G::kInHeight * G::kPitch);
+  const Tile<G> tile(x, y);
+  out += tile.picture * x.out * y.out;
+  load_weights(tile, taps, gain, weights);
+  load_pixels(tile, in, pixels);
+  __syncthreads();
+  if constexpr (G::kSeparable) {
+    float* middle = shared.take<float>(G::kInHeight * G::kMidPitch);
+    filter_rows(tile, pixels, weights, middle);
+    __syncthreads();
+    filter_columns(tile, middle, weights + G::kTaps, out);
+  } else {
+    filter_tile(tile, pixels, weights, out);
+  }
+}
+
+// What a call needs, checked, its tensors in one piece.
+struct Call {
+  Tensor in, taps, out;
+  Axis x, y;
+  double gain;
+  bool separable;
+
+  int64_t pictures() const { return in.size(0) * in.size(1); }
+};
+
+template <class G, class T>
+void run_tiled(const Call& call) {
+  const TiledAxis x(call.x, G::kWidth), y(call.y, G::kHeight);
+  Place(call.in).launch(tiled_filter<G, T>, call.pictures() * x.tiles * y.tiles, dim3(G::kLanes, G::kWarps), G::bytes(),
+                        read<T>(call.in), read<float>(call.taps), written<T>(call.out), x, y,
+                        static_cast<float>(call.gain));
+}
+
+constexpr int64_t kTiledFrom = 256;              // outputs of a picture: smaller ones leave most threads of a tile idle
+constexpr int64_t kTiledBelow = int64_t{1} << 28;  // pixels of a picture, for all sums of indices to fit 32 bits
+
+// Whether a kernel for these factors and so many taps did the work.
+template <class T, int Up, int Down>
+bool ran_tiled(const Call& call) {
+  const Axis &x = call.x, &y = call.y;
+  const int64_t outputs = x.out.by * y.out.by, inputs = x.in * y.in;
+  if (x.up.by != Up || y.up.by != Up || x.down != Down || y.down != Down) return false;
+  if (outputs < kTiledFrom || most(most(outputs, inputs), most(std::abs(x.pad), std::abs(y.pad))) >= kTiledBelow)
+    return false;
+  const int64_t taps = most(x.taps + TiledAxis::shift_of(x), y.taps + TiledAxis::shift_of(y));
+  if (call.separable && taps <= 12) return run_tiled<Tiling<Up, Down, 12, true>, T>(call), true;
+  if (call.separable && taps <= 24) return run_tiled<Tiling<Up, Down, 24, true>, T>(call), true;
+  if (!call.separable && taps <= 4) return run_tiled<Tiling<Up, Down, 4, false>, T>(call), true;
+  if (!call.separable && taps <= 8) return run_tiled<Tiling<Up, Down, 8, false>, T>(call), true;
+  return false;
+}
+
+template <class In, class Out>
+void run_any(const Call& call, const Tensor& in, const Tensor& out, const Axis& x, const Axis& y, double gain) {
+  using W = Wide<In>;
+  Place(in).launch(any_filter<In, Out, W>, blocks_for(out.numel(), kThreads), kThreads, 0, read<In>(in),
+                   read<W>(call.taps), written<Out>(out), out.numel(), x, y, static_cast<W>(gain));
+}
+
+// A pass along an axis that has nothing to do there.
+Axis untouched(int64_t size) { return {size, Divisor(size), 1, Divisor(1), 1, 0, true}; }
+
+template <class T>
+void run(const Call& call) {
+  if constexpr (!std::is_same_v<T, double>)
+    if (ran_tiled<T, 1, 1>(call) || ran_tiled<T, 2, 1>(call) || ran_tiled<T, 1, 2>(call)) return;
+  if (!call.separable) return run_any<T, T>(call, call.in, call.out, call.x, call.y, call.gain);
+  const Tensor middle = new_sized(call.in, {call.pictures(), call.y.in, call.x.out.by}, call.taps.scalar_type());
+  run_any<T, Wide<T>>(call, call.in, middle, call.x, untouched(call.y.in), 1);
+  run_any<Wide<T>, T>(call, middle, call.out, untouched(call.x.out.by), call.y, call.gain);
+}
+
+Axis axis_of(int64_t in, int64_t taps, int64_t up, int64_t down, int64_t before, int64_t after, bool flip) {
+  const int64_t room = in * up + before + after - taps;
+  return {in, Divisor(room < 0 ? 0 : room / down + 1), taps, Divisor(up), down, before, flip};
+}
+
+void check(const Tensor& x, const Tensor& f, const std::vector<int64_t>& up, const std::vector<int64_t>& down,
+           const std::vector<int64_t>& padding) {
+  STD_TORCH_CHECK(on_device(x), "upfirdn2d: x is on another kind of device than this kernel");
+  STD_TORCH_CHECK(x.dim() == 4, "upfirdn2d: x of shape ", shape_of(x), " is not [N, C, H, W]");
+  STD_TORCH_CHECK((f.dim() == 1 || f.dim() == 2) && f.numel() > 0, "upfirdn2d: f of shape ", shape_of(f),
+                  " is neither [taps] nor [height, width]");
+  STD_TORCH_CHECK(on_device(f) && f.get_device_index() == x.get_device_index(),
+                  "upfirdn2d: f is on another device than x");
+  STD_TORCH_CHECK(up.size() == 2 && down.size() == 2 && padding.size() == 4,
+                  "upfirdn2d: up and down take two numbers, padding four");
+  STD_TORCH_CHECK(least(least(up[0], up[1]), least(down[0], down[1])) >= 1, "upfirdn2d: up and down begin at 1");
+}
+
+Tensor upfirdn2d(const Tensor& x, const Tensor& f, const std::vector<int64_t>& up, const std::vector<int64_t>& down,
+                 const std::vector<int64_t>& padding, bool flip, double gain) {
+  check(x, f, up, down, padding);
+  const Axis across = axis_of(x.size(3), f.size(f.dim() - 1), up[0], down[0], padding[0], padding[1], flip);
+  const Axis along = axis_of(x.size(2), f.size(0), up[1], down[1], padding[2], padding[3], flip);
+  STD_TORCH_CHECK(across.out.by > 0 && along.out.by > 0, "upfirdn2d: padding [", padding[0], ", ", padding[1], ", ",
+                  padding[2], ", ", padding[3], "] leaves nothing of ", x.size(3), "x", x.size(2), " pixels.");
+  const Tensor y = new_sized(x, {x.size(0), x.size(1), along.out.by, across.out.by}, x.scalar_type());
+  if (y.numel() == 0) return y;
+  const bool doubled = x.scalar_type() == ScalarType::Double;
+  const Tensor taps = torch::stable::contiguous(
+      torch::stable::to(f, doubled ? ScalarType::Double : ScalarType::Float));
+  const Call call{torch::stable::contiguous(x), taps, y, across, along, gain, f.dim() == 1};
+  with_type_of("upfirdn2d", x, [&](auto number) { run<decltype(number)>(call); });
+  return y;
+}
+
+}  // namespace
+}  // namespace kaokore
+
+KAOKORE_OPERATORS(m) {
+  m.impl("upfirdn2d", TORCH_BOX(&kaokore::upfirdn2d));
+}
