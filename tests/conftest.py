@@ -21,6 +21,8 @@ def one_thread() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--plain", action="store_true", help="Run with the plain bodies of the ops; default: compiled.")
+    # Given by tests/support/emulated.py to the tests that it starts.
+    parser.addoption("--emulated-library", help="Test the CUDA kernels of this library; default: compile them.")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -38,11 +40,6 @@ def bodies(request: pytest.FixtureRequest) -> Iterator[None]:
 def repository() -> Path:
     """The checkout's top folder."""
     return REPOSITORY
-
-
-def pytest_addoption(parser) -> None:
-    """An option that tests/support/emulated.py gives to the tests that it starts."""
-    parser.addoption("--emulated-library", help="test the kernels of this library instead of compiling them")
 
 
 @pytest.fixture(scope="session")

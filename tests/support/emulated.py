@@ -101,7 +101,7 @@ def run_tests(library: Path, *tests: Path, sanitised: bool = False) -> subproces
         paths = [_of_the_compiler("libasan.so"), _of_the_compiler("libstdc++.so")]
         environment |= {"LD_PRELOAD": ":".join(paths), "ASAN_OPTIONS": "detect_leaks=0"}
     return subprocess.run(
-        [*command, "--emulated-library", str(library), *map(str, tests)],
+        [*command, "--plain", "--emulated-library", str(library), *map(str, tests)],
         cwd=REPOSITORY,
         env=environment,
         stdout=subprocess.PIPE,

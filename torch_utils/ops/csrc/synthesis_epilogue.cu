@@ -12,7 +12,7 @@ constexpr int kLanes = 32, kWarps = 8;
 constexpr int kTileRows = 32;
 template <class T>
 constexpr int kTileColumns = kLanes * kPackSize<T>;
-constexpr int kBlocksAtOnce = 3;  // of a multiprocessor; asked for more, ptxas spills registers of sm_86 to sm_90
+constexpr int kBlocksAtOnce = 2;  // of a multiprocessor; where more are aimed at, ptxas spills registers
 constexpr int kRowPitch = kLanes + 1;  // one more, so that the lanes that add up rows meet different banks
 
 // How [N, C, H, W] lies in memory. Each picture is a matrix: of channels by pixels, or, channels last, the other way.
