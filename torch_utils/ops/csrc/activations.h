@@ -43,15 +43,21 @@ KAOKORE_HD T sigmoid_of(T v) {
   return v >= 0 ? T(1) / (T(1) + e) : e / (T(1) + e);
 }
 
+// Functions are called on both sides of a kink, and the value chosen afterwards: so the CPU's loops stay vectors.
 template <Act A, class T>
 KAOKORE_HD T act_value(T v, T alpha) {
   if constexpr (A == Act::relu) return v < 0 ? T(0) : v;  // NaN stays NaN
   if constexpr (A == Act::lrelu) return v > 0 ? v : v * alpha;
   if constexpr (A == Act::tanh) return std::tanh(v);
   if constexpr (A == Act::sigmoid) return sigmoid_of(v);
-  if constexpr (A == Act::elu) return v > 0 ? v : std::expm1(v);
-  if constexpr (A == Act::selu) return T(kSeluScale) * (v > 0 ? v : T(kSeluAlpha) * std::expm1(v));
-  if constexpr (A == Act::softplus) return v > T(kSoftplusLinearAbove) ? v : std::log1p(std::exp(v));
+  if constexpr (A == Act::elu || A == Act::selu) {
+    const T below = std::expm1(v);
+    return A == Act::elu ? (v > 0 ? v : below) : T(kSeluScale) * (v > 0 ? v : T(kSeluAlpha) * below);
+  }
+  if constexpr (A == Act::softplus) {
+    const T below = std::log1p(std::exp(v));
+    return v > T(kSoftplusLinearAbove) ? v : below;
+  }
   if constexpr (A == Act::swish) return v * sigmoid_of(v);
   return v;
 }
@@ -69,8 +75,10 @@ KAOKORE_HD T act_slope(T v, T alpha) {
     const T s = sigmoid_of(v);
     return A == Act::sigmoid ? s * (T(1) - s) : s;
   }
-  if constexpr (A == Act::elu) return v >= 0 ? T(1) : std::exp(v);
-  if constexpr (A == Act::selu) return T(kSeluScale) * (v >= 0 ? T(1) : T(kSeluAlpha) * std::exp(v));
+  if constexpr (A == Act::elu || A == Act::selu) {
+    const T below = std::exp(v);
+    return A == Act::elu ? (v >= 0 ? T(1) : below) : T(kSeluScale) * (v >= 0 ? T(1) : T(kSeluAlpha) * below);
+  }
   if constexpr (A == Act::swish) {
     const T s = sigmoid_of(v);
     return s * (T(1) + v * (T(1) - s));

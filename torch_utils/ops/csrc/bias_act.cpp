@@ -1,6 +1,6 @@
 // bias_act and its backward on the CPU: one pass over memory, vectorised by the compiler, shared out over threads.
+#include "cpu.h"  // before the activations, whose functions it declares as vectors
 #include "activations.h"
-#include "cpu.h"
 
 namespace kaokore {
 namespace {

@@ -15,6 +15,19 @@
 #include <type_traits>
 #include <vector>
 
+// glibc has vector forms of these (libmvec); its own header names them only under -ffast-math, which would take NaN's
+// meaning away. Their errors stay below 4 units in the last place.
+#if defined(__x86_64__) && defined(__GLIBC_PREREQ)
+#if __GLIBC_PREREQ(2, 35)
+extern "C" {
+__attribute__((__simd__("notinbranch"))) float expf(float) noexcept;
+__attribute__((__simd__("notinbranch"))) float expm1f(float) noexcept;
+__attribute__((__simd__("notinbranch"))) float log1pf(float) noexcept;
+__attribute__((__simd__("notinbranch"))) float tanhf(float) noexcept;
+}
+#endif
+#endif
+
 namespace kaokore {
 
 using torch::stable::Tensor;
