@@ -29,9 +29,9 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         usual_rights = stat.S_IMODE(temporary.stat().st_mode)
         yield temporary
         temporary.chmod(usual_rights)  # safetensors writes for the owner alone, whatever the umask
-        _sync(temporary)
+        sync(temporary)
         temporary.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
@@ -64,7 +64,8 @@ def write_text(path: Path | str, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from torch_utils.files import storage_error
+from torch_utils.files import storage_error, sync
 from torch_utils.ops.compiler.library import Library
 from torch_utils.ops.compiler.ninja_file import OUTPUT
 from torch_utils.ops.compiler.toolchain import Toolchain
@@ -121,7 +121,7 @@ def commit(made: Path, place: Path) -> Path:
         digest = made / _DIGEST
         digest.write_text(hashlib.sha256(library.read_bytes()).hexdigest(), encoding="ascii")
         for path in (library, digest):
-            _sync(path)
+            sync(path)
         if (theirs := intact(place)) is not None:  # of someone who could not be waited for
             shutil.rmtree(made)
             return theirs
@@ -131,11 +131,3 @@ def commit(made: Path, place: Path) -> Path:
     except OSError as error:
         raise storage_error(place, error) from error
     return place / OUTPUT
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,5 @@
 // bias_act and its backward on the CPU: one pass over memory, vectorised by the compiler, shared out over threads.
-#include "cpu.h"  // before the activations, whose functions it declares as vectors
-#include "activations.h"
+#include "cpu.h"
 
 namespace kaokore {
 namespace {
@@ -53,13 +52,6 @@ void for_each_element(const Runs& runs, const S* bias, const Element& shared_ele
   });
 }
 
-template <class S>
-ActOptions<Wide<S>> options_of(double alpha, double gain, std::optional<double> clamp) {
-  using W = Wide<S>;
-  const W limit = clamp ? W(S(W(*clamp))) : W(-1);  // rounded as the clamped values will be
-  return {W(alpha), W(gain), limit};
-}
-
 // Calls body with the activation as a compile-time constant.
 template <class Body>
 void with_act(Act act, const Body& body) {
@@ -100,7 +92,7 @@ Tensor bias_act(
   const Runs runs = runs_of(x, dim);
   with_type(x, "bias_act", [&](auto type) {
     using S = decltype(type);
-    const auto options = options_of<S>(alpha, gain, clamp);
+    const auto options = act_options<S>(alpha, gain, clamp);
     const S* in = data<S>(x);
     S* out = out_data<S>(y);
     with_act(act, [&](auto a) {
@@ -130,7 +122,7 @@ Tensor bias_act_backward(
   const Runs runs = runs_of(seen, dim);
   with_type(seen, "bias_act_backward", [&](auto type) {
     using S = decltype(type);
-    const auto options = options_of<S>(alpha, gain, clamp);
+    const auto options = act_options<S>(alpha, gain, clamp);
     const S *in = data<S>(seen), *up = data<S>(dy);
     S* out = out_data<S>(dx);
     with_act(act, [&](auto a) {

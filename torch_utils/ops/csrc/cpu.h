@@ -28,6 +28,8 @@ __attribute__((__simd__("notinbranch"))) float tanhf(float) noexcept;
 #endif
 #endif
 
+#include "activations.h"  // whose functions are now known as vectors
+
 namespace kaokore {
 
 using torch::stable::Tensor;
@@ -37,6 +39,13 @@ constexpr int64_t kGrain = 16384;  // elements below which a second thread costs
 // Half types are computed in float and rounded once.
 template <class S>
 using Wide = std::conditional_t<std::is_same_v<S, double>, double, float>;
+
+// The options of an activation; the clamp is rounded as the clamped values will be.
+template <class S>
+ActOptions<Wide<S>> act_options(double alpha, double gain, std::optional<double> clamp) {
+  using W = Wide<S>;
+  return {W(alpha), W(gain), clamp ? W(S(W(*clamp))) : W(-1)};
+}
 
 // Calls body(S{}) with the storage type of a tensor.
 template <class Body>

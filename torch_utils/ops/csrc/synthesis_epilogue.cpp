@@ -1,6 +1,5 @@
 // The synthesis epilogue and its backward on the CPU. One pass over memory each; sums are taken in a fixed order, so
 // the number of threads never changes a result.
-#include "activations.h"
 #include "cpu.h"
 
 namespace kaokore {
@@ -18,12 +17,6 @@ struct Inputs {
   const S *x, *scale, *noise, *bias;
   int64_t noise_step;  // elements from one sample's noise to the next: 0 where they share it
 };
-
-template <class S>
-ActOptions<Wide<S>> options_of(double alpha, double gain, std::optional<double> clamp) {
-  using W = Wide<S>;
-  return {W(alpha), W(gain), clamp ? W(S(W(*clamp))) : W(-1)};
-}
 
 // One channel of one sample: y = clamp(lrelu(x * scale + noise + bias) * gain).
 template <bool Noise, bool Clamp, class S>
@@ -160,7 +153,7 @@ Tensor synthesis_epilogue(
     const int64_t step = noise && noise->size(0) > 1 ? shape.pixels : 0;
     const Inputs<S> in{
         data<S>(x), scale ? data<S>(*scale) : nullptr, noise ? data<S>(*noise) : nullptr, data<S>(b), step};
-    forward<S>(in, out_data<S>(y), shape, options_of<S>(alpha, gain, clamp));
+    forward<S>(in, out_data<S>(y), shape, act_options<S>(alpha, gain, clamp));
   });
   return laid_out_as(y, torch::stable::empty_like(x_given));
 }
@@ -191,7 +184,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> synthesis_epilogue_backward(
     const Gradients<S> d{
         out_data<S>(dx), scale ? out_data<S>(d_scale) : nullptr, has_noise ? out_data<S>(d_noise) : nullptr,
         out_data<S>(db)};
-    backward<S>(data<S>(dy), data<S>(y), in, d, shape, options_of<S>(alpha, gain, clamp));
+    backward<S>(data<S>(dy), data<S>(y), in, d, shape, act_options<S>(alpha, gain, clamp));
   });
   return {laid_out_as(dx, torch::stable::empty_like(x_given)), d_scale, d_noise, db};
 }
