@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - the table is one line a preset
 """Presets: one aligned table, resolved against the resolution and the number of GPUs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
@@ -66,7 +66,7 @@ PRESETS: dict[str, Preset] = {
     "paper1024":  Preset( 32,   4,    1.0,    512, 512,  0.002, 2.0,  10.0, None, 8,  2.0, 0.9, "resnet", 25000,  "bgc",   False, 4.0, 50),
     "cifar":      Preset( 64,   32,   1.0,    512, 512, 0.0025, 0.01, 500., 0.05, 2,  0.0, 0.0, "orig",   100000, "bgc",   False, 4.0, 50),
     "kaokore":    Preset( None, None, None,   512, 512,  None,  None, None, 0.05, 2,  2.0, 0.9, "resnet", 25000,  "faces", True,  4.0, 10),
-    "demo":       Preset( 8,    4,    1 / 64, 64,  64,   0.01, 1.0,  2.0,  0.05, 2,  0.0, 0.0, "resnet", 40,     "faces", True,  2.0, 5, noise=False, threads=1, adaptive=False),
+    "demo":       Preset( 8,    4,    1 / 64, 64,  64,   0.01, 1.0,  2.0,  0.05, 2,  0.0, 0.0, "resnet", 40,     "faces", False, 2.0, 5, noise=False, threads=1, adaptive=False),
 }
 # fmt: on
 
@@ -98,7 +98,7 @@ def resolve(
     generator, discriminator = _networks(row, resolution, group=row.group or min(batch_gpu, 4), on_gpu=gpus > 0)
     return TrainConfig(
         preset=name,
-        data=data,
+        data=replace(data, mirror=data.mirror or row.mirror),
         generator=generator,
         discriminator=discriminator,
         losses=LossesConfig(

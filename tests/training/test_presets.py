@@ -1,8 +1,11 @@
+import dataclasses
+
 import pytest
 
+from torch_utils.config import differences
 from torch_utils.errors import ConfigError
 from training.config import DataConfig
-from training.presets import PRESETS, resolve
+from training.presets import PRESETS, Preset, resolve
 
 
 def preset(name="auto", resolution=256, gpus=1, **options):
@@ -78,3 +81,41 @@ def test_a_batch_that_gpus_cannot_share_is_refused():
 
 def test_gamma_follows_a_batch_given_by_flag():
     assert preset(batch=32).losses.r1.gamma == pytest.approx(0.4096)
+
+
+OTHERWISE = {
+    "batch": 8,
+    "group": 2,
+    "width": 1 / 64,
+    "top": 64,
+    "latent": 64,
+    "lr": 0.01,
+    "gamma": 3.0,
+    "ema": 1.0,
+    "ramp": 0.5,
+    "mapping": 4,
+    "path_length": 0.5,
+    "mixing": 0.1,
+    "d_arch": "orig",
+    "kimg": 7.0,
+    "augment": "blit",
+    "mirror": True,
+    "tick": 9.0,
+    "snap": 7,
+    "noise": False,
+    "r1_every": 3,
+    "threads": 5,
+    "adaptive": False,
+}
+
+
+@pytest.mark.parametrize("column", [field.name for field in dataclasses.fields(Preset)])
+def test_every_column_of_the_table_takes_effect(column, monkeypatch):
+    usual = preset()
+    monkeypatch.setitem(PRESETS, "auto", dataclasses.replace(PRESETS["auto"], **{column: OTHERWISE[column]}))
+    assert differences(usual, preset())
+
+
+def test_faces_of_the_kaokore_preset_are_mirrored_and_drawn_ones_are_not():
+    assert preset("kaokore").data.mirror
+    assert not preset("demo", resolution=32).data.mirror
