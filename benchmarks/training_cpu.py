@@ -2,7 +2,7 @@
 
     python -m benchmarks.training_cpu [--threads 2] [--quick]
 
-An iteration counts every step by its period: path length every 4th batch, R1 every 16th. Medians of several rounds,
+As the scripts run: compiled ops where they can be built, freed memory kept. An iteration counts every step by its period: path length every 4th batch, R1 every 16th. Medians of several rounds,
 all rows in turn. Prints a table and writes benchmarks/results/training_cpu.json (not with --quick).
 """
 
@@ -22,6 +22,8 @@ from networks.interface import ImageSpec, Noise
 from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
 from torch_utils.config import with_options
+from torch_utils.memory import keep_freed_memory
+from torch_utils.ops.native import load_ops
 from training.config import DataConfig, TrainConfig
 from training.data import TrainingData
 from training.presets import resolve
@@ -127,6 +129,8 @@ def main(threads: int, quick: bool) -> None:
     """Measure, print, write."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
+    keep_freed_memory()
+    load_ops("auto", CPU, print)
     rows = measure(quick)
     print(f"{'what':20} {'pixels':>6} {'base':>6} {'batch':>5} {'ms a picture':>13} {'pictures/s':>11}")
     for row in rows:
