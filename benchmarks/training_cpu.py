@@ -2,8 +2,9 @@
 
     python -m benchmarks.training_cpu [--threads 2] [--quick]
 
-As the scripts run: compiled ops where they can be built, freed memory kept. An iteration counts every step by its period: path length every 4th batch, R1 every 16th. Medians of several rounds,
-all rows in turn. Prints a table and writes benchmarks/results/training_cpu.json (not with --quick).
+As the scripts run: compiled ops where they can be built, freed memory kept. An iteration counts every step by its
+period: path length every 4th batch, R1 every 16th. Medians of several rounds, all rows in turn. Prints a table and
+writes benchmarks/results/training_cpu.json (not with --quick).
 """
 
 import statistics
