@@ -113,6 +113,10 @@ _OPTIONS = "int dim, str act, float alpha, float gain, float? clamp"
 torch.library.define("kaokore::bias_act", f"(Tensor x, Tensor? b, {_OPTIONS}) -> Tensor")
 # seen: the output where `reads_output` says so (b is not looked at then), else the input x.
 torch.library.define("kaokore::bias_act_backward", f"(Tensor dy, Tensor seen, Tensor? b, {_OPTIONS}) -> Tensor")
+# The same, and its sum over all but the bias's dimension: the gradients of x and of b in one pass.
+torch.library.define(
+    "kaokore::bias_act_gradients", f"(Tensor dy, Tensor seen, Tensor? b, {_OPTIONS}) -> (Tensor, Tensor)"
+)
 
 
 def _shaped(b: Tensor, x: Tensor, dim: int) -> Tensor:
@@ -141,6 +145,14 @@ def plain_backward(
     return dx if clamp is None else dx.mul_(_inside(biased, act, alpha, gain, clamp))
 
 
+def plain_gradients(
+    dy: Tensor, seen: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float | None
+) -> tuple[Tensor, Tensor]:
+    """Gradients of x and of b; the first by whatever body there is."""
+    dx = torch.ops.kaokore.bias_act_backward(dy, seen, b, dim, act, alpha, gain, clamp)
+    return dx, _sum_to_bias(dx, dim)
+
+
 def _straight_slope(dy: Tensor, y: Tensor, act: str, alpha: float) -> Tensor:
     """dy times the slope on the side of zero where y lies; a new tensor."""
     if act == "linear":
@@ -162,6 +174,7 @@ def _below(y: Tensor, clamp: float) -> Tensor:
 
 torch.library.impl("kaokore::bias_act", "CompositeExplicitAutograd", plain)
 torch.library.impl("kaokore::bias_act_backward", "CompositeExplicitAutograd", plain_backward)
+torch.library.impl("kaokore::bias_act_gradients", "CompositeExplicitAutograd", plain_gradients)
 
 
 @torch.library.register_fake("kaokore::bias_act")
@@ -172,6 +185,11 @@ def _fake(x, b, dim, act, alpha, gain, clamp):
 @torch.library.register_fake("kaokore::bias_act_backward")
 def _fake_backward(dy, seen, b, dim, act, alpha, gain, clamp):
     return torch.empty_like(seen)
+
+
+@torch.library.register_fake("kaokore::bias_act_gradients")
+def _fake_gradients(dy, seen, b, dim, act, alpha, gain, clamp):
+    return torch.empty_like(seen), seen.new_empty(seen.shape[dim])
 
 
 def _sum_to_bias(dx: Tensor, dim: int) -> Tensor:
@@ -186,9 +204,9 @@ def _save_forward(ctx, inputs, output):
 
 def _backward(ctx, dy):
     seen, b = ctx.saved_tensors
-    dx = torch.ops.kaokore.bias_act_backward(dy, seen, b, *ctx.options)
-    db = _sum_to_bias(dx, ctx.options[0]) if ctx.needs_input_grad[1] else None
-    return dx, db, None, None, None, None, None
+    if ctx.needs_input_grad[1]:
+        return *torch.ops.kaokore.bias_act_gradients(dy, seen, b, *ctx.options), None, None, None, None, None
+    return torch.ops.kaokore.bias_act_backward(dy, seen, b, *ctx.options), None, None, None, None, None, None
 
 
 def _save_backward(ctx, inputs, output):
@@ -211,5 +229,12 @@ def _double_backward(ctx, g):
     return d_dy, d_x, d_b, None, None, None, None, None
 
 
+def _double_backward_of_both(ctx, g_dx, g_db):
+    _, seen, _ = ctx.saved_tensors
+    g = g_dx + _shaped(g_db, seen, ctx.options[0])  # whatever reaches db reaches every dx it sums
+    return _double_backward(ctx, g)
+
+
 torch.library.register_autograd("kaokore::bias_act", _backward, setup_context=_save_forward)
 torch.library.register_autograd("kaokore::bias_act_backward", _double_backward, setup_context=_save_backward)
+torch.library.register_autograd("kaokore::bias_act_gradients", _double_backward_of_both, setup_context=_save_backward)

@@ -67,6 +67,7 @@ def _bias_act_cases() -> list[Case]:
 
         cases.append(Case("kaokore::bias_act", name, forward, (0, 1)))
         cases.append(Case("kaokore::bias_act_backward", name, backward, (0, 1, 2)))
+        cases.append(Case("kaokore::bias_act_gradients", name, backward, (0, 1, 2)))
     return cases
 
 

@@ -137,11 +137,95 @@ Tensor bias_act_backward(
   return dx;
 }
 
+// dx over one stretch of a channel; returns its sum.
+template <Act A, bool FromOutput, class S>
+double backward_run(const S* dy, const S* seen, S* dx, int64_t length, Wide<S> bias, ActOptions<Wide<S>> options) {
+  using W = Wide<S>;
+  W sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < length; ++i) {
+    const W slope = bias_act_slope<A, FromOutput>(W(dy[i]), W(seen[i]) + bias, options);
+    dx[i] = S(slope);
+    sum += slope;
+  }
+  return sum;
+}
+
+// dx and the sums of all channels where neighbours belong to different ones, [rows, channels] in memory.
+template <Act A, bool FromOutput, class S>
+void row_gradients(
+    const S* dy, const S* seen, const S* bias, S* dx, double* sums, const Runs& runs, ActOptions<Wide<S>> options) {
+  using W = Wide<S>;
+  for (int64_t at = 0; at < runs.numel; at += runs.channels) {
+#pragma omp simd
+    for (int64_t channel = 0; channel < runs.channels; ++channel) {
+      const W b = bias ? W(bias[channel]) : W(0);
+      const W slope = bias_act_slope<A, FromOutput>(W(dy[at + channel]), W(seen[at + channel]) + b, options);
+      dx[at + channel] = S(slope);
+      sums[channel] += double(slope);
+    }
+  }
+}
+
+// The same where neighbours share a bias. In pieces whose size does not depend on the number of threads, so that
+// neither do the sums.
+template <Act A, bool FromOutput, class S>
+void plane_gradients(
+    const S* dy, const S* seen, const S* bias, S* dx, double* sums, const Runs& runs, ActOptions<Wide<S>> options) {
+  using W = Wide<S>;
+  const int64_t planes = runs.numel / runs.inner, pieces = (runs.inner + kGrain - 1) / kGrain;
+  std::vector<double> parts(planes * pieces);
+  const int64_t grain = std::max<int64_t>(1, kGrain / runs.inner);
+  torch::stable::parallel_for(0, planes * pieces, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      const int64_t plane = part / pieces, first = part % pieces * kGrain, at = plane * runs.inner + first;
+      const W b = bias ? W(bias[plane % runs.channels]) : W(0);
+      const int64_t length = std::min(kGrain, runs.inner - first);
+      parts[part] = backward_run<A, FromOutput>(dy + at, seen + at, dx + at, length, b, options);
+    }
+  });
+  for (int64_t part = 0; part < planes * pieces; ++part) sums[part / pieces % runs.channels] += parts[part];
+}
+
+std::tuple<Tensor, Tensor> bias_act_gradients(
+    const Tensor& dy_given,
+    const Tensor& seen_given,
+    std::optional<Tensor> b_given,
+    int64_t dim,
+    std::string act_name,
+    double alpha,
+    double gain,
+    std::optional<double> clamp) {
+  check_same(dy_given, seen_given, "bias_act_gradients");
+  const Act act = act_named(act_name.c_str());
+  const bool from_output = reads_output(act, alpha, gain);
+  const std::optional<Tensor> b = from_output ? std::nullopt : checked_bias(seen_given, b_given, dim);
+  const Tensor seen = dense(seen_given), dy = laid_out_as(dy_given, seen);
+  const Runs runs = runs_of(seen, dim);
+  Tensor dx = torch::stable::empty_like(seen), db = torch::stable::new_empty(seen, {runs.channels});
+  with_type(seen, "bias_act_gradients", [&](auto type) {
+    using S = decltype(type);
+    const auto options = act_options<S>(alpha, gain, clamp);
+    const S* bias = b ? data<S>(*b) : nullptr;
+    std::vector<double> sums(runs.channels, 0);
+    with_act(act, [&](auto a) {
+      const auto of_rows = from_output ? row_gradients<a.value, true, S> : row_gradients<a.value, false, S>;
+      const auto of_planes = from_output ? plane_gradients<a.value, true, S> : plane_gradients<a.value, false, S>;
+      (runs.inner == 1 ? of_rows : of_planes)(
+          data<S>(dy), data<S>(seen), bias, out_data<S>(dx), sums.data(), runs, options);
+    });
+    for (int64_t channel = 0; channel < runs.channels; ++channel)
+      out_data<S>(db)[channel] = S(Wide<S>(sums[channel]));
+  });
+  return {dx, db};
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(kaokore, CPU, m) {
   m.impl("bias_act", TORCH_BOX(&bias_act));
   m.impl("bias_act_backward", TORCH_BOX(&bias_act_backward));
+  m.impl("bias_act_gradients", TORCH_BOX(&bias_act_gradients));
 }
 
 }  // namespace kaokore
