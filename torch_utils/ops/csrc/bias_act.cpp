@@ -26,6 +26,12 @@ void for_each_run(const Runs& runs, int64_t begin, int64_t end, const Run& run) 
   }
 }
 
+std::vector<int64_t> sizes_of(const Tensor& x) {
+  std::vector<int64_t> sizes;
+  for (int64_t d = 0; d < x.dim(); ++d) sizes.push_back(x.size(d));
+  return sizes;
+}
+
 // Calls element(i, bias of i) for all i, in parallel; the bias is 0 where there is none.
 template <class S, class Element>
 void for_each_element(const Runs& runs, const S* bias, const Element& shared_element) {
@@ -54,8 +60,8 @@ void for_each_element(const Runs& runs, const S* bias, const Element& shared_ele
 
 // Calls body with the activation as a compile-time constant.
 template <class Body>
-void with_act(Act act, const Body& body) {
-  switch (act) {
+void with_act(const std::string& name, const Body& body) {
+  switch (act_named(name.c_str())) {
     case Act::linear: return body(std::integral_constant<Act, Act::linear>{});
     case Act::relu: return body(std::integral_constant<Act, Act::relu>{});
     case Act::lrelu: return body(std::integral_constant<Act, Act::lrelu>{});
@@ -65,15 +71,15 @@ void with_act(Act act, const Body& body) {
     case Act::selu: return body(std::integral_constant<Act, Act::selu>{});
     case Act::softplus: return body(std::integral_constant<Act, Act::softplus>{});
     case Act::swish: return body(std::integral_constant<Act, Act::swish>{});
-    default: STD_TORCH_CHECK(false, "bias_act: no such activation.");
+    case Act::unknown: STD_TORCH_CHECK(false, "bias_act: no activation is named ", name);
   }
 }
 
 std::optional<Tensor> checked_bias(const Tensor& x, const std::optional<Tensor>& b, int64_t dim) {
   if (!b) return std::nullopt;
-  check_same(x, *b, "bias_act");
-  STD_TORCH_CHECK(
-      b->dim() == 1 && b->size(0) == x.size(dim < 0 ? dim + x.dim() : dim), "bias_act: the bias does not fit x.");
+  if (dim < 0) dim += x.dim();
+  STD_TORCH_CHECK(0 <= dim && dim < x.dim(), "bias_act: x of shape ", shape_of(x), " has no such dim");
+  check_fits("bias_act", "b", *b, x, {x.size(dim)});
   return torch::stable::contiguous(*b);
 }
 
@@ -81,11 +87,10 @@ Tensor bias_act(
     const Tensor& x_given,
     std::optional<Tensor> b_given,
     int64_t dim,
-    std::string act_name,
+    std::string act,
     double alpha,
     double gain,
     std::optional<double> clamp) {
-  const Act act = act_named(act_name.c_str());
   const std::optional<Tensor> b = checked_bias(x_given, b_given, dim);
   const Tensor x = dense(x_given);
   Tensor y = torch::stable::empty_like(x);
@@ -109,13 +114,12 @@ Tensor bias_act_backward(
     const Tensor& seen_given,
     std::optional<Tensor> b_given,
     int64_t dim,
-    std::string act_name,
+    std::string act,
     double alpha,
     double gain,
     std::optional<double> clamp) {
-  check_same(dy_given, seen_given, "bias_act_backward");
-  const Act act = act_named(act_name.c_str());
-  const bool from_output = reads_output(act, alpha, gain);
+  check_fits("bias_act_backward", "dy", dy_given, seen_given, sizes_of(seen_given));
+  const bool from_output = reads_output(act_named(act.c_str()), alpha, gain);
   const std::optional<Tensor> b = from_output ? std::nullopt : checked_bias(seen_given, b_given, dim);
   const Tensor seen = dense(seen_given), dy = laid_out_as(dy_given, seen);
   Tensor dx = torch::stable::empty_like(seen);
@@ -192,13 +196,12 @@ std::tuple<Tensor, Tensor> bias_act_gradients(
     const Tensor& seen_given,
     std::optional<Tensor> b_given,
     int64_t dim,
-    std::string act_name,
+    std::string act,
     double alpha,
     double gain,
     std::optional<double> clamp) {
-  check_same(dy_given, seen_given, "bias_act_gradients");
-  const Act act = act_named(act_name.c_str());
-  const bool from_output = reads_output(act, alpha, gain);
+  check_fits("bias_act_gradients", "dy", dy_given, seen_given, sizes_of(seen_given));
+  const bool from_output = reads_output(act_named(act.c_str()), alpha, gain);
   const std::optional<Tensor> b = from_output ? std::nullopt : checked_bias(seen_given, b_given, dim);
   const Tensor seen = dense(seen_given), dy = laid_out_as(dy_given, seen);
   const Runs runs = runs_of(seen, dim);

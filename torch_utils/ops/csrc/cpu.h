@@ -29,6 +29,7 @@ __attribute__((__simd__("notinbranch"))) float tanhf(float) noexcept;
 #endif
 
 #include "activations.h"  // whose functions are now known as vectors
+#include "checks.h"
 
 namespace kaokore {
 
@@ -55,7 +56,7 @@ void with_type(const Tensor& x, const char* op, const Body& body) {
     case torch::headeronly::ScalarType::Double: return body(double{});
     case torch::headeronly::ScalarType::Half: return body(torch::headeronly::Half{});
     case torch::headeronly::ScalarType::BFloat16: return body(torch::headeronly::BFloat16{});
-    default: STD_TORCH_CHECK(false, op, ": float64, float32, float16 and bfloat16 only.");
+    default: STD_TORCH_CHECK(false, op, ": no kernel for type ", torch::headeronly::toString(x.scalar_type()));
   }
 }
 
@@ -100,10 +101,6 @@ inline Tensor laid_out_as(const Tensor& x, const Tensor& like) {
 // x itself if dense, else a dense copy.
 inline Tensor dense(const Tensor& x) {
   return is_dense(x) ? x : laid_out_as(x, torch::stable::empty_like(x));
-}
-
-inline void check_same(const Tensor& a, const Tensor& b, const char* op) {
-  STD_TORCH_CHECK(a.scalar_type() == b.scalar_type(), op, ": tensors of different types.");
 }
 
 }  // namespace kaokore

@@ -15,6 +15,7 @@
 #include <tuple>
 #include <vector>
 
+#include "checks.h"
 #include "numbers.h"
 
 #ifdef KAOKORE_EMULATED
@@ -132,21 +133,10 @@ bool aligned(const T* pointer) {
   return reinterpret_cast<uintptr_t>(pointer) % kPackBytes == 0;
 }
 
-inline std::string shape_of(const Tensor& x) {
-  std::string text = "[";
-  for (int64_t d = 0; d < x.dim(); ++d) text += (d ? ", " : "") + std::to_string(x.size(d));
-  return text + "]";
-}
-
 // One line where `other` has not the shape, the type and the device that `x` asks for.
 inline void check_like(const char* op, const char* name, const Tensor& other, const Tensor& x,
                        const std::vector<int64_t>& sizes) {
-  bool fits = other.dim() == static_cast<int64_t>(sizes.size());
-  for (size_t d = 0; fits && d < sizes.size(); ++d) fits = other.size(d) == sizes[d];
-  STD_TORCH_CHECK(fits, op, ": ", name, " of shape ", shape_of(other), " does not fit x of shape ", shape_of(x));
-  STD_TORCH_CHECK(other.scalar_type() == x.scalar_type(), op, ": ", name, " is of type ",
-                  torch::headeronly::toString(other.scalar_type()), ", x of type ",
-                  torch::headeronly::toString(x.scalar_type()));
+  check_fits(op, name, other, x, sizes);
   STD_TORCH_CHECK(on_device(other) && other.get_device_index() == x.get_device_index(), op, ": ", name,
                   " is on another device than x");
 }

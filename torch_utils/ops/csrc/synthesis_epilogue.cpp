@@ -112,17 +112,16 @@ void backward(const S* dy, const S* y, const Inputs<S>& in, const Gradients<S>& 
   }
 }
 
-Shape checked_shape(const Tensor& x) {
-  STD_TORCH_CHECK(x.dim() == 4, "synthesis_epilogue: x is not [N, C, H, W].");
+constexpr const char* kName = "synthesis_epilogue";
+
+Shape checked_shape(const Tensor& x, const std::optional<Tensor>& scale) {
+  check_pictures(kName, x);
+  if (scale) check_fits(kName, "scale", *scale, x, {x.size(0), x.size(1)});
   return {x.size(0), x.size(1), x.size(2) * x.size(3)};
 }
 
-void check_scale(const std::optional<Tensor>& scale, const Tensor& x) {
-  if (!scale) return;
-  check_same(*scale, x, "synthesis_epilogue");
-  STD_TORCH_CHECK(
-      scale->dim() == 2 && scale->size(0) == x.size(0) && scale->size(1) == x.size(1),
-      "synthesis_epilogue: scale is not [N, C].");
+std::optional<Tensor> in_one_piece(const std::optional<Tensor>& x) {
+  return x ? std::optional(torch::stable::contiguous(*x)) : std::nullopt;
 }
 
 Tensor synthesis_epilogue(
@@ -133,20 +132,14 @@ Tensor synthesis_epilogue(
     double alpha,
     double gain,
     std::optional<double> clamp) {
-  const Shape shape = checked_shape(x_given);
-  check_scale(scale_given, x_given);
-  check_same(x_given, b_given, "synthesis_epilogue");
-  STD_TORCH_CHECK(b_given.dim() == 1 && b_given.size(0) == shape.channels, "synthesis_epilogue: b is not [C].");
-  const Tensor x = torch::stable::contiguous(x_given), b = torch::stable::contiguous(b_given);
-  const auto scale = scale_given ? std::optional(torch::stable::contiguous(*scale_given)) : std::nullopt;
-  const auto noise = noise_given ? std::optional(torch::stable::contiguous(*noise_given)) : std::nullopt;
-  if (noise) {
-    check_same(*noise, x, "synthesis_epilogue");
-    STD_TORCH_CHECK(
-        noise->dim() == 4 && (noise->size(0) == 1 || noise->size(0) == shape.count) && noise->size(1) == 1 &&
-            noise->size(2) == x.size(2) && noise->size(3) == x.size(3),
-        "synthesis_epilogue: noise is not [N or 1, 1, H, W].");
+  const Shape shape = checked_shape(x_given, scale_given);
+  check_fits(kName, "b", b_given, x_given, {shape.channels});
+  if (noise_given) {
+    const int64_t count = noise_given->dim() == 4 && noise_given->size(0) == 1 ? 1 : shape.count;
+    check_fits(kName, "noise", *noise_given, x_given, {count, 1, x_given.size(2), x_given.size(3)});
   }
+  const Tensor x = torch::stable::contiguous(x_given), b = torch::stable::contiguous(b_given);
+  const auto scale = in_one_piece(scale_given), noise = in_one_piece(noise_given);
   Tensor y = torch::stable::empty_like(x);
   with_type(x, "synthesis_epilogue", [&](auto type) {
     using S = decltype(type);
@@ -167,13 +160,13 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> synthesis_epilogue_backward(
     double alpha,
     double gain,
     std::optional<double> clamp) {
-  const Shape shape = checked_shape(x_given);
-  check_scale(scale_given, x_given);
+  const Shape shape = checked_shape(x_given, scale_given);
+  const std::vector<int64_t> sizes{shape.count, shape.channels, x_given.size(2), x_given.size(3)};
+  check_fits(kName, "dy", dy_given, x_given, sizes);
+  check_fits(kName, "y", y_given, x_given, sizes);
   const Tensor x = torch::stable::contiguous(x_given), y = torch::stable::contiguous(y_given);
   const Tensor dy = torch::stable::contiguous(dy_given);
-  const auto scale = scale_given ? std::optional(torch::stable::contiguous(*scale_given)) : std::nullopt;
-  check_same(dy, x, "synthesis_epilogue_backward");
-  check_same(y, x, "synthesis_epilogue_backward");
+  const auto scale = in_one_piece(scale_given);
   Tensor dx = torch::stable::empty_like(x), db = torch::stable::new_empty(x, {shape.channels});
   Tensor d_scale = scale ? torch::stable::empty_like(*scale) : torch::stable::new_empty(x, {0});
   Tensor d_noise = has_noise ? torch::stable::new_empty(x, {shape.count, 1, x.size(2), x.size(3)})
@@ -186,6 +179,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> synthesis_epilogue_backward(
         out_data<S>(db)};
     backward<S>(data<S>(dy), data<S>(y), in, d, shape, act_options<S>(alpha, gain, clamp));
   });
+  if (scale) d_scale = laid_out_as(d_scale, torch::stable::empty_like(*scale_given));
   return {laid_out_as(dx, torch::stable::empty_like(x_given)), d_scale, d_noise, db};
 }
 

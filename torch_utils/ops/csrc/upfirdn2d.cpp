@@ -226,7 +226,6 @@ std::vector<double> taps_of(const Tensor& f) {
 
 // Turned for correlation, with the gain in it.
 Filter filter_of(const Tensor& f_given, bool flip, double gain) {
-  STD_TORCH_CHECK(f_given.dim() == 1 || f_given.dim() == 2, "upfirdn2d: the filter is neither 1D nor 2D.");
   const Tensor f = torch::stable::contiguous(f_given);
   std::vector<double> taps = taps_of(f);
   if (!flip) std::reverse(taps.begin(), taps.end());
@@ -252,7 +251,6 @@ Filter filter_of(const Tensor& f_given, bool flip, double gain) {
 
 Axis axis_of(const Tensor& x, int64_t dim, int64_t up, int64_t down, int64_t before, int64_t after, int64_t taps) {
   const int64_t in = x.size(dim), spread = in * up + before + after;
-  STD_TORCH_CHECK(up > 0 && down > 0, "upfirdn2d: factors below 1.");
   return {in, (spread - taps) / down + 1, up, down, before, taps};
 }
 
@@ -264,8 +262,14 @@ Tensor upfirdn2d(
     std::vector<int64_t> padding,
     bool flip,
     double gain) {
-  STD_TORCH_CHECK(x_given.dim() == 4, "upfirdn2d: x is not [N, C, H, W].");
-  STD_TORCH_CHECK(up.size() == 2 && down.size() == 2 && padding.size() == 4, "upfirdn2d: two factors, four sides.");
+  check_pictures("upfirdn2d", x_given);
+  STD_TORCH_CHECK(
+      (f.dim() == 1 || f.dim() == 2) && f.numel() > 0, "upfirdn2d: f of shape ", shape_of(f),
+      " is neither [taps] nor [height, width]");
+  STD_TORCH_CHECK(
+      up.size() == 2 && down.size() == 2 && padding.size() == 4,
+      "upfirdn2d: up and down take two numbers, padding four");
+  STD_TORCH_CHECK(std::min({up[0], up[1], down[0], down[1]}) >= 1, "upfirdn2d: up and down begin at 1");
   const Tensor x = torch::stable::contiguous(x_given);
   const Filter filter = filter_of(f, flip, gain);
   const int64_t height = f.size(0), width = f.size(f.dim() - 1);

@@ -1,4 +1,4 @@
-"""Every test here runs twice: with the kernels emulated on the CPU, and on the GPU where there is one."""
+"""Every test here runs in C++, with the CUDA kernels emulated on the CPU, and on a GPU where there is one."""
 
 import contextlib
 from pathlib import Path
@@ -28,7 +28,15 @@ def cuda_body() -> Body:
     return Body("cuda", torch.device("cuda"), contextlib.nullcontext)
 
 
-@pytest.fixture(scope="session", params=["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.fixture(scope="session")
+def cpp_body(request) -> Body:
+    """The C++ bodies."""
+    if request.config.getoption("--plain") or "ops_cpu" not in load_ops("auto", torch.device("cpu"), print).names:
+        pytest.skip("no compiled C++ ops here")
+    return Body("cpp", torch.device("cpu"), contextlib.nullcontext)
+
+
+@pytest.fixture(scope="session", params=["cpp", "emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
 def body(request) -> Body:
-    """Both bodies in turn."""
+    """All bodies in turn."""
     return request.getfixturevalue(f"{request.param}_body")

@@ -1,0 +1,33 @@
+// One line for arguments that do not fit each other, in the same words whatever the device.
+#pragma once
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include <string>
+#include <vector>
+
+namespace kaokore {
+
+inline std::string shape_of(const torch::stable::Tensor& x) {
+  std::string text = "[";
+  for (int64_t d = 0; d < x.dim(); ++d) text += (d ? ", " : "") + std::to_string(x.size(d));
+  return text + "]";
+}
+
+// `other` must have these sizes and x's type.
+inline void check_fits(const char* op, const char* name, const torch::stable::Tensor& other,
+                       const torch::stable::Tensor& x, const std::vector<int64_t>& sizes) {
+  bool fits = other.dim() == static_cast<int64_t>(sizes.size());
+  for (size_t d = 0; fits && d < sizes.size(); ++d) fits = other.size(d) == sizes[d];
+  STD_TORCH_CHECK(fits, op, ": ", name, " of shape ", shape_of(other), " does not fit x of shape ", shape_of(x));
+  STD_TORCH_CHECK(other.scalar_type() == x.scalar_type(), op, ": ", name, " is of type ",
+                  torch::headeronly::toString(other.scalar_type()), ", x of type ",
+                  torch::headeronly::toString(x.scalar_type()));
+}
+
+inline void check_pictures(const char* op, const torch::stable::Tensor& x) {
+  STD_TORCH_CHECK(x.dim() == 4, op, ": x of shape ", shape_of(x), " is not [N, C, H, W]");
+}
+
+}  // namespace kaokore
