@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 # The modules are imported for the schemas they define.
 from torch_utils.ops import bias_act, synthesis_epilogue, upfirdn2d, warp  # noqa: F401
+from torch_utils.ops.plain import plain
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 CSRC = REPOSITORY / "torch_utils" / "ops" / "csrc"
@@ -89,7 +90,11 @@ class EmulatedBodies(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func.namespace == "kaokore":
-            func = getattr(getattr(torch.ops, NAMESPACE), func._schema.name.partition("::")[2]).default
+            name = func._schema.name.partition("::")[2]
+            if not any(name in names for names in OPS.values()):  # no kernel: its plain body, which may call others
+                with self:
+                    return plain(func, *args)
+            func = getattr(getattr(torch.ops, NAMESPACE), name).default
         return func(*args, **(kwargs or {}))
 
 
