@@ -26,7 +26,7 @@ OpsMode = Literal["auto", "cuda", "reference"]
 
 # What the plain bodies cost, as measured; named when they must do.
 SLOWER = {
-    "cpu": "bias and activation take about 4 times as long (one thread, fp32)",
+    "cpu": "a training iteration takes about 1.3 times as long (64 pixels, one thread, docs/results.md)",
     "cuda": "how much longer they take has not been measured on a GPU",
 }
 
