@@ -87,7 +87,7 @@ def test_without_a_compiler_one_line_says_what_it_costs_and_how_to_mend_it(load,
     (line,) = said
     assert line.startswith("warning: compiled ops: no C++ compiler (g++: not found on the PATH; ")
     assert "Install one, for example: apt install g++." in line
-    assert "Plain PyTorch does the work of ops_cpu: same results within rounding, but a training iteration takes" in line
+    assert "Plain PyTorch does the work of ops_cpu: same results within rounding, but a training iteration" in line
     assert line.endswith("More: python -m torch_utils.ops.doctor. To silence this: --ops reference.")
 
 
