@@ -26,7 +26,7 @@ GAP, SCALED_TO = 16, 768
 def main(folder, kimg, cpu, ops):
     """Draw faces, pack them, train a small StyleGAN on them, and put its uncurated grid beside the reals.
 
-    About seven minutes on two cores; on a GPU a larger demo at 128 pixels. The same command goes on where it stopped.
+    Five to seven minutes on two cores; on a GPU a larger demo at 128 pixels. The same command goes on where it stopped.
     """
     started = time.time()
     on_gpu = not cpu and _has_gpu()

@@ -209,6 +209,15 @@ def test_a_gradient_that_is_not_finite_is_never_applied(data, tmp_path):
     assert "its gradient is not finite" in (result.folder / "log.txt").read_text()
 
 
+def test_a_gpu_that_is_too_small_is_told_with_the_remedy(data, tmp_path, monkeypatch):
+    def too_much(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(run_module, "take_step", too_much)
+    with pytest.raises(ConfigError, match="--batch-gpu 4: the GPU's memory does not hold step 'G' .* Use half as many"):
+        start(data, tmp_path / "run", kimg=0.016)
+
+
 def test_unused_labels_are_said_aloud(data, tmp_path):
     start(data, tmp_path / "run", kimg=0.016)
     assert "labels found but not used: colour, size" in (tmp_path / "run" / "log.txt").read_text()
