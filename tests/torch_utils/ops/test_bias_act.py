@@ -177,7 +177,8 @@ def test_the_input_is_left_as_it_was():
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(
-    ("size", "dim"), [((2, 3, 5, 7), 1), ((6, 5), 1), ((3, 4), 0), ((2, 1, 150, 150), 1), ((0, 3, 2, 2), 1)]
+    ("size", "dim"),
+    [((2, 3, 5, 7), 1), ((6, 5), 1), ((3, 4), 0), ((2, 1, 150, 150), 1), ((2, 3, 130, 140), 1), ((0, 3, 2, 2), 1)],
 )
 @pytest.mark.parametrize("act", ["lrelu", "tanh"])
 def test_both_gradients_at_once_are_each_of_them(act, size, dim, dtype):
