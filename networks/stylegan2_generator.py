@@ -20,6 +20,7 @@ from networks.layers import (
 from networks.mapping import MappingNetwork
 from torch_utils.ops.bias_act import bias_act
 from torch_utils.ops.conv2d_resample import conv2d_resample
+from torch_utils.ops.layout import laid_out
 from torch_utils.ops.synthesis_epilogue import synthesis_epilogue
 from torch_utils.ops.upfirdn2d import setup_filter, upsample2d
 
@@ -156,7 +157,7 @@ class SynthesisBlock(nn.Module):
         """x [N, in, R/2, R/2] or None at 4x4, image so far or None, ws [N, num_convs + 1, w_dim] → (x, image)."""
         styles = ws.unbind(1)
         if self.first:
-            x = self.const.to(dtype).expand(len(ws), -1, -1, -1)
+            x = laid_out(self.const.to(dtype)[None]).expand(len(ws), -1, -1, -1)
             x = self.conv1(x, styles[0], noise)
         elif self.residual:
             assert x is not None and self.skip is not None
@@ -170,7 +171,7 @@ class SynthesisBlock(nn.Module):
         if image is not None:
             image = upsample2d(image, self.resample_filter)
         if self.torgb is not None:
-            rgb = self.torgb(x, styles[self.num_convs]).float()
+            rgb = self.torgb(x, styles[self.num_convs]).float().contiguous()
             image = rgb if image is None else image + rgb
         return x, image
 

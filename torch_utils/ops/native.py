@@ -20,6 +20,7 @@ from torch_utils.ops.compiler.cache import cache_folders
 from torch_utils.ops.compiler.library import SOURCES, Library, libraries
 from torch_utils.ops.compiler.lock import Say
 from torch_utils.ops.compiler.toolchain import Toolchain, find_toolchain
+from torch_utils.ops.layout import prefer_channels_last
 from torch_utils.ops.trial import in_a_process_of_its_own
 
 OpsMode = Literal["auto", "cuda", "reference"]
@@ -72,6 +73,8 @@ def load_ops(
     for library, path in zip(wanted, build_all(builder, wanted), strict=True):
         try:
             load_library(library, path.result())
+            if not library.cuda:
+                prefer_channels_last("cpu")
             loaded.append(library.name)
         except (BuildError, StorageError) as error:
             failures[library] = error

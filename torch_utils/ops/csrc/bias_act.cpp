@@ -4,6 +4,8 @@
 namespace kaokore {
 namespace {
 
+constexpr int64_t kLeastChunks = 8;  // to a sum of its own
+
 // How a dense tensor looks along memory: `inner` neighbours share a bias, then comes the next of `channels`, over again.
 struct Runs {
   int64_t numel, channels, inner;
@@ -32,22 +34,34 @@ std::vector<int64_t> sizes_of(const Tensor& x) {
   return sizes;
 }
 
-// Calls element(i, bias of i) for all i, in parallel; the bias is 0 where there is none.
+// Calls element(i, bias of i) for all i, in parallel, where neighbours belong to different channels.
+template <class S, class Element>
+void for_each_in_rows(const Runs& runs, const S* bias, const Element& shared_element) {
+  using W = Wide<S>;
+  const int64_t together = pixels_together(runs.channels), most = together * runs.channels;
+  const std::vector<W> biases = repeated(bias, runs.channels, together);
+  const int64_t chunks = (runs.numel + most - 1) / most;
+  torch::stable::parallel_for(0, chunks, std::max<int64_t>(1, kGrain / most), [&](int64_t begin, int64_t end) {
+    const Element element = shared_element;
+    const W* b = biases.data();
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      const int64_t first = chunk * most, length = std::min(most, runs.numel - first);
+#pragma omp simd
+      for (int64_t k = 0; k < length; ++k) element(first + k, b[k]);
+    }
+  });
+}
+
+// The same whatever the layout; the bias is 0 where there is none.
 template <class S, class Element>
 void for_each_element(const Runs& runs, const S* bias, const Element& shared_element) {
   using W = Wide<S>;
+  if (bias != nullptr && runs.inner == 1 && runs.channels > 1) return for_each_in_rows(runs, bias, shared_element);
   torch::stable::parallel_for(0, runs.numel, kGrain, [&](int64_t begin, int64_t end) {
     const Element element = shared_element;  // its own copy: what is written cannot change the options it holds
     if (bias == nullptr) {
 #pragma omp simd
       for (int64_t i = begin; i < end; ++i) element(i, W(0));
-    } else if (runs.inner == 1) {
-      for (int64_t i = begin; i < end;) {
-        const int64_t channel = i % runs.channels, length = std::min(end - i, runs.channels - channel);
-#pragma omp simd
-        for (int64_t k = 0; k < length; ++k) element(i + k, W(bias[channel + k]));
-        i += length;
-      }
     } else {
       for_each_run(runs, begin, end, [&](int64_t first, int64_t length, int64_t channel) {
         const W b = bias[channel];
@@ -184,24 +198,51 @@ double backward_run(const S* dy, const S* seen, S* dx, int64_t length, Wide<S> b
   return sum;
 }
 
-// dx and the sums of all channels where neighbours belong to different ones, [rows, channels] in memory.
+// dx over neighbours of different channels; each is added to its place in `sums`.
+template <Act A, bool FromOutput, class S>
+void backward_row(
+    const S* dy,
+    const S* seen,
+    const Wide<S>* bias,
+    S* dx,
+    Wide<S>* sums,
+    int64_t length,
+    ActOptions<Wide<S>> options) {
+  using W = Wide<S>;
+#pragma omp simd
+  for (int64_t i = 0; i < length; ++i) {
+    const W slope = bias_act_slope<A, FromOutput>(W(dy[i]), W(seen[i]) + bias[i], options);
+    dx[i] = S(slope);
+    sums[i] += slope;
+  }
+}
+
+// dx and the sums of all channels where neighbours belong to different ones, [rows, channels] in memory. In blocks whose
+// size does not depend on the number of threads, so that neither do the sums.
 template <Act A, bool FromOutput, class S>
 void row_gradients(
     const S* dy, const S* seen, const S* bias, S* dx, double* sums, const Runs& runs, ActOptions<Wide<S>> options) {
   using W = Wide<S>;
-  for (int64_t at = 0; at < runs.numel; at += runs.channels) {
-#pragma omp simd
-    for (int64_t channel = 0; channel < runs.channels; ++channel) {
-      const W b = bias ? W(bias[channel]) : W(0);
-      const W slope = bias_act_slope<A, FromOutput>(W(dy[at + channel]), W(seen[at + channel]) + b, options);
-      dx[at + channel] = S(slope);
-      sums[channel] += double(slope);
+  const int64_t together = pixels_together(runs.channels), most = together * runs.channels;
+  const int64_t chunks = (runs.numel + most - 1) / most, chunks_a_block = std::max<int64_t>(kLeastChunks, kGrain / most);
+  const int64_t blocks = (chunks + chunks_a_block - 1) / chunks_a_block;
+  const std::vector<W> biases = bias ? repeated(bias, runs.channels, together) : std::vector<W>(most, W(0));
+  std::vector<double> parts(blocks * runs.channels, 0);
+  torch::stable::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+    std::vector<W> of_block(most);
+    for (int64_t block = begin; block < end; ++block) {
+      std::fill(of_block.begin(), of_block.end(), W(0));
+      for (int64_t chunk = block * chunks_a_block; chunk < std::min(chunks, (block + 1) * chunks_a_block); ++chunk) {
+        const int64_t at = chunk * most, length = std::min(most, runs.numel - at);
+        backward_row<A, FromOutput>(dy + at, seen + at, biases.data(), dx + at, of_block.data(), length, options);
+      }
+      add_by_channel(of_block, runs.channels, &parts[block * runs.channels]);
     }
-  }
+  });
+  for (size_t i = 0; i < parts.size(); ++i) sums[i % runs.channels] += parts[i];
 }
 
-// The same where neighbours share a bias. In pieces whose size does not depend on the number of threads, so that
-// neither do the sums.
+// The same where neighbours share a bias, in pieces of fixed size.
 template <Act A, bool FromOutput, class S>
 void plane_gradients(
     const S* dy, const S* seen, const S* bias, S* dx, double* sums, const Runs& runs, ActOptions<Wide<S>> options) {

@@ -98,6 +98,44 @@ inline Tensor laid_out_as(const Tensor& x, const Tensor& like) {
   return copy;
 }
 
+// Where the channels of a pixel are neighbours, a few pixels are taken together, so that loops are long however few the
+// channels: what belongs to the channels is repeated for each of them.
+constexpr int64_t kTakenTogether = 512;  // elements
+
+inline int64_t pixels_together(int64_t channels) {
+  return std::max<int64_t>(1, kTakenTogether / std::max<int64_t>(channels, 1));
+}
+
+template <class S>
+std::vector<Wide<S>> repeated(const S* values, int64_t count, int64_t times) {
+  std::vector<Wide<S>> result(values, values + count);
+  result.reserve(count * times);
+  for (int64_t i = count; i < count * times; ++i) result.push_back(result[i - count]);
+  return result;
+}
+
+// The sums of numbers that belong to the channels in turn are added to `sums`.
+template <class W>
+void add_by_channel(const std::vector<W>& numbers, int64_t channels, double* sums) {
+  for (size_t i = 0; i < numbers.size(); ++i) sums[i % channels] += double(numbers[i]);
+}
+
+// Whether [N, C, H, W] lies in memory as [N, H, W, C]; not where that is the same as contiguous.
+inline bool channels_last(const Tensor& x) {
+  if (x.dim() != 4 || x.size(1) == 1 || x.is_contiguous()) return false;
+  const int64_t strides[] = {x.size(1) * x.size(2) * x.size(3), 1, x.size(1) * x.size(3), x.size(1)};
+  for (int64_t i = 0; i < 4; ++i)
+    if (x.size(i) > 1 && x.stride(i) != strides[i]) return false;
+  return true;
+}
+
+// Room for pictures of another size, as many as in x and with as many channels.
+inline Tensor new_pictures(const Tensor& x, int64_t height, int64_t width, bool last) {
+  if (!last) return torch::stable::new_empty(x, {x.size(0), x.size(1), height, width});
+  const Tensor y = torch::stable::new_empty(x, {x.size(0), height, width, x.size(1)});
+  return torch::stable::transpose(torch::stable::transpose(y, 1, 3), 2, 3);
+}
+
 // x itself if dense, else a dense copy.
 inline Tensor dense(const Tensor& x) {
   return is_dense(x) ? x : laid_out_as(x, torch::stable::empty_like(x));

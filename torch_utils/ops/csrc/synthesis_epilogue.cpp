@@ -7,8 +7,11 @@ namespace {
 
 constexpr int64_t kBlock = 4096;  // pixels whose noise gradient stays in the cache while the channels pass by
 
+constexpr int64_t kLeastChunks = 8;  // channels last: to a sum of its own
+
 struct Shape {
   int64_t count, channels, pixels;
+  bool channels_last;
 };
 
 // Pointers and strides that the loops need; a null pointer where there is no scale or noise.
@@ -32,8 +35,58 @@ void forward_plane(const S* x, const S* noise, S* y, int64_t pixels, Wide<S> sca
   }
 }
 
+// Neighbours of different channels: scale and shift (noise + bias) have one number for each.
+template <bool Clamp, class S>
+void forward_row(const S* x, const Wide<S>* scale, const Wide<S>* shift, S* y, int64_t length, ActOptions<Wide<S>> o) {
+  using W = Wide<S>;
+#pragma omp simd
+  for (int64_t i = 0; i < length; ++i) {
+    W v = W(x[i]) * scale[i] + shift[i];
+    v = act_value<Act::lrelu>(v, o.alpha) * o.gain;
+    if constexpr (Clamp) v = clamped(v, o.limit);
+    y[i] = S(v);
+  }
+}
+
+// shift = bias + the noise of each pixel.
+template <class S>
+void make_shift(const Wide<S>* bias, const S* noise, Wide<S>* shift, int64_t pixels, int64_t channels) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+    const Wide<S> of_pixel = noise[pixel];
+#pragma omp simd
+    for (int64_t channel = 0; channel < channels; ++channel)
+      shift[pixel * channels + channel] = bias[channel] + of_pixel;
+  }
+}
+
+// Channels last: a few pixels at a time.
+template <class S>
+void forward_pixels(const Inputs<S>& in, S* y, Shape shape, ActOptions<Wide<S>> o) {
+  using W = Wide<S>;
+  const int64_t channels = shape.channels, together = pixels_together(channels);
+  const int64_t chunks = (shape.pixels + together - 1) / together;
+  const std::vector<W> bias = repeated(in.bias, channels, together);
+  const int64_t grain = std::max<int64_t>(1, kGrain / (together * channels));
+  torch::stable::parallel_for(0, shape.count * chunks, grain, [&](int64_t begin, int64_t end) {
+    std::vector<W> scale(together * channels, W(1)), shift = bias;
+    int64_t scaled = -1;  // the sample whose scale that is
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      const int64_t sample = chunk / chunks, first = chunk % chunks * together;
+      const int64_t pixels = std::min(together, shape.pixels - first);
+      if (in.scale && scaled != sample) scale = repeated(in.scale + sample * channels, channels, together);
+      scaled = sample;
+      if (in.noise)
+        make_shift(bias.data(), in.noise + sample * in.noise_step + first, shift.data(), pixels, channels);
+      const int64_t at = (sample * shape.pixels + first) * channels;
+      const auto body = o.limit >= 0 ? forward_row<true, S> : forward_row<false, S>;
+      body(in.x + at, scale.data(), shift.data(), y + at, pixels * channels, o);
+    }
+  });
+}
+
 template <class S>
 void forward(const Inputs<S>& in, S* y, Shape shape, ActOptions<Wide<S>> o) {
+  if (shape.channels_last) return forward_pixels(in, y, shape, o);
   using W = Wide<S>;
   const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(shape.pixels, 1));
   torch::stable::parallel_for(0, shape.count * shape.channels, grain, [&](int64_t begin, int64_t end) {
@@ -49,7 +102,7 @@ void forward(const Inputs<S>& in, S* y, Shape shape, ActOptions<Wide<S>> o) {
 }
 
 struct Sums {
-  double scale, bias;
+  double scale = 0, bias = 0;
 };
 
 // One channel of one block of pixels: dx, its part of the noise gradient, and the sums for scale and bias.
@@ -74,8 +127,28 @@ struct Gradients {
   S *x, *scale, *noise, *bias;
 };
 
+// Adds up the blocks' sums, [count, blocks, channels]: those of a sample for the scale, all for the bias.
 template <class S>
-void backward(const S* dy, const S* y, const Inputs<S>& in, const Gradients<S>& d, Shape shape, ActOptions<Wide<S>> o) {
+void add_up(const std::vector<Sums>& sums, int64_t blocks, const Gradients<S>& d, Shape shape) {
+  using W = Wide<S>;
+  for (int64_t channel = 0; channel < shape.channels; ++channel) {
+    double bias = 0;
+    for (int64_t sample = 0; sample < shape.count; ++sample) {
+      double scale = 0;
+      for (int64_t block = 0; block < blocks; ++block) {
+        const Sums& part = sums[(sample * blocks + block) * shape.channels + channel];
+        scale += part.scale;
+        bias += part.bias;
+      }
+      if (d.scale) d.scale[sample * shape.channels + channel] = S(W(scale));
+    }
+    d.bias[channel] = S(W(bias));
+  }
+}
+
+template <class S>
+void backward_planes(
+    const S* dy, const S* y, const Inputs<S>& in, const Gradients<S>& d, Shape shape, ActOptions<Wide<S>> o) {
   using W = Wide<S>;
   const int64_t blocks = (shape.pixels + kBlock - 1) / kBlock;
   std::vector<Sums> sums(shape.count * shape.channels * blocks);
@@ -91,25 +164,74 @@ void backward(const S* dy, const S* y, const Inputs<S>& in, const Gradients<S>& 
       for (int64_t channel = 0; channel < shape.channels; ++channel) {
         const int64_t plane = sample * shape.channels + channel, at = plane * shape.pixels + first;
         const W scale = in.scale ? W(in.scale[plane]) : W(1);
-        sums[plane * blocks + block] = body(dy + at, y + at, in.x + at, d.x + at, d_noise, pixels, scale, o);
+        sums[task * shape.channels + channel] = body(dy + at, y + at, in.x + at, d.x + at, d_noise, pixels, scale, o);
       }
       if (d.noise)
         for (int64_t i = 0; i < pixels; ++i) d.noise[sample * shape.pixels + first + i] = S(d_noise[i]);
     }
   });
-  for (int64_t channel = 0; channel < shape.channels; ++channel) {
-    double bias = 0;
-    for (int64_t sample = 0; sample < shape.count; ++sample) {
-      const int64_t plane = sample * shape.channels + channel;
-      double scale = 0;
-      for (int64_t block = 0; block < blocks; ++block) {
-        scale += sums[plane * blocks + block].scale;
-        bias += sums[plane * blocks + block].bias;
-      }
-      if (d.scale) d.scale[plane] = S(W(scale));
-    }
-    d.bias[channel] = S(W(bias));
+  add_up(sums, blocks, d, shape);
+}
+
+// Neighbours of different channels: dx, dz (for the noise) and what each adds to the sums of its place.
+template <bool Scale, class S>
+void backward_row(
+    const S* dy, const S* y, const S* x, const Wide<S>* scale, S* dx, Wide<S>* dz, Wide<S>* of_scale, Wide<S>* of_bias,
+    int64_t length, ActOptions<Wide<S>> o) {
+  using W = Wide<S>;
+#pragma omp simd
+  for (int64_t i = 0; i < length; ++i) {
+    const W slope = epilogue_slope<W>(W(dy[i]), W(y[i]), o);
+    dx[i] = S(slope * scale[i]);
+    dz[i] = slope;
+    of_bias[i] += slope;
+    if constexpr (Scale) of_scale[i] += slope * W(x[i]);
   }
+}
+
+// Each pixel's sum over its channels.
+template <class S>
+void sum_pixels(const Wide<S>* dz, S* sums, int64_t pixels, int64_t channels) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+    Wide<S> sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t channel = 0; channel < channels; ++channel) sum += dz[pixel * channels + channel];
+    sums[pixel] = S(sum);
+  }
+}
+
+// Channels last: a few pixels at a time, in blocks of fixed size.
+template <class S>
+void backward_pixels(
+    const S* dy, const S* y, const Inputs<S>& in, const Gradients<S>& d, Shape shape, ActOptions<Wide<S>> o) {
+  using W = Wide<S>;
+  const int64_t channels = shape.channels, together = pixels_together(channels), most = together * channels;
+  const int64_t a_block = std::max(kLeastChunks, kGrain / most) * together;  // pixels
+  const int64_t blocks = (shape.pixels + a_block - 1) / a_block;
+  std::vector<Sums> sums(shape.count * blocks * channels);
+  torch::stable::parallel_for(0, shape.count * blocks, 1, [&](int64_t begin, int64_t end) {
+    std::vector<W> scale(most, W(1)), dz(most), of_scale(most), of_bias(most);
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t sample = block / blocks, start = block % blocks * a_block;
+      if (in.scale) scale = repeated(in.scale + sample * channels, channels, together);
+      std::fill(of_scale.begin(), of_scale.end(), W(0));
+      std::fill(of_bias.begin(), of_bias.end(), W(0));
+      for (int64_t first = start; first < std::min(start + a_block, shape.pixels); first += together) {
+        const int64_t pixels = std::min({together, shape.pixels - first, start + a_block - first});
+        const int64_t at = (sample * shape.pixels + first) * channels;
+        const auto body = in.scale ? backward_row<true, S> : backward_row<false, S>;
+        body(dy + at, y + at, in.x + at, scale.data(), d.x + at, dz.data(), of_scale.data(), of_bias.data(),
+             pixels * channels, o);
+        if (d.noise) sum_pixels(dz.data(), d.noise + sample * shape.pixels + first, pixels, channels);
+      }
+      for (int64_t i = 0; i < most; ++i) {
+        Sums& part = sums[block * channels + i % channels];
+        part.scale += of_scale[i];
+        part.bias += of_bias[i];
+      }
+    }
+  });
+  add_up(sums, blocks, d, shape);
 }
 
 constexpr const char* kName = "synthesis_epilogue";
@@ -117,7 +239,7 @@ constexpr const char* kName = "synthesis_epilogue";
 Shape checked_shape(const Tensor& x, const std::optional<Tensor>& scale) {
   check_pictures(kName, x);
   if (scale) check_fits(kName, "scale", *scale, x, {x.size(0), x.size(1)});
-  return {x.size(0), x.size(1), x.size(2) * x.size(3)};
+  return {x.size(0), x.size(1), x.size(2) * x.size(3), channels_last(x)};
 }
 
 std::optional<Tensor> in_one_piece(const std::optional<Tensor>& x) {
@@ -138,7 +260,8 @@ Tensor synthesis_epilogue(
     const int64_t count = noise_given->dim() == 4 && noise_given->size(0) == 1 ? 1 : shape.count;
     check_fits(kName, "noise", *noise_given, x_given, {count, 1, x_given.size(2), x_given.size(3)});
   }
-  const Tensor x = torch::stable::contiguous(x_given), b = torch::stable::contiguous(b_given);
+  const Tensor x = shape.channels_last ? x_given : torch::stable::contiguous(x_given);
+  const Tensor b = torch::stable::contiguous(b_given);
   const auto scale = in_one_piece(scale_given), noise = in_one_piece(noise_given);
   Tensor y = torch::stable::empty_like(x);
   with_type(x, "synthesis_epilogue", [&](auto type) {
@@ -164,8 +287,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> synthesis_epilogue_backward(
   const std::vector<int64_t> sizes{shape.count, shape.channels, x_given.size(2), x_given.size(3)};
   check_fits(kName, "dy", dy_given, x_given, sizes);
   check_fits(kName, "y", y_given, x_given, sizes);
-  const Tensor x = torch::stable::contiguous(x_given), y = torch::stable::contiguous(y_given);
-  const Tensor dy = torch::stable::contiguous(dy_given);
+  const Tensor x = shape.channels_last ? x_given : torch::stable::contiguous(x_given);
+  const Tensor y = laid_out_as(y_given, x), dy = laid_out_as(dy_given, x);
   const auto scale = in_one_piece(scale_given);
   Tensor dx = torch::stable::empty_like(x), db = torch::stable::new_empty(x, {shape.channels});
   Tensor d_scale = scale ? torch::stable::empty_like(*scale) : torch::stable::new_empty(x, {0});
@@ -177,7 +300,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> synthesis_epilogue_backward(
     const Gradients<S> d{
         out_data<S>(dx), scale ? out_data<S>(d_scale) : nullptr, has_noise ? out_data<S>(d_noise) : nullptr,
         out_data<S>(db)};
-    backward<S>(data<S>(dy), data<S>(y), in, d, shape, act_options<S>(alpha, gain, clamp));
+    const auto road = shape.channels_last ? backward_pixels<S> : backward_planes<S>;
+    road(data<S>(dy), data<S>(y), in, d, shape, act_options<S>(alpha, gain, clamp));
   });
   if (scale) d_scale = laid_out_as(d_scale, torch::stable::empty_like(*scale_given));
   return {laid_out_as(dx, torch::stable::empty_like(x_given)), d_scale, d_noise, db};

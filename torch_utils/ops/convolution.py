@@ -1,0 +1,90 @@
+"""Convolutions whose second derivatives are as fast as their first.
+
+torch differentiates a convolution's backward by convolutions with kernels as large as the pictures, with copies to match:
+the gradient penalties (R1, path length) spend most of their time there. Here the backward is made of three convolutions
+of the usual kind - forward, with respect to the input, with respect to the weight - each of whose derivatives are
+again among the three.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class _Form(NamedTuple):
+    """What a convolution is besides its tensors."""
+
+    stride: int
+    padding: tuple[int, int]  # rows, columns
+    groups: int
+    transposed: bool
+    output_padding: tuple[int, int]
+
+    def other_way(self, dy: Tensor, w: Tensor, x: Tensor) -> "_Form":
+        """The convolution that takes a gradient back to the input, which has the size of x."""
+        if self.transposed:
+            return self._replace(transposed=False, output_padding=(0, 0))
+        rest = [
+            x.shape[axis] - ((dy.shape[axis] - 1) * self.stride - 2 * self.padding[axis - 2] + w.shape[axis])
+            for axis in (2, 3)
+        ]
+        return self._replace(transposed=True, output_padding=(rest[0], rest[1]))
+
+
+def conv2d(x: Tensor, w: Tensor, *, stride: int = 1, padding: tuple[int, int] = (0, 0), groups: int = 1) -> Tensor:
+    """Equals torch.nn.functional.conv2d: x [N, I, H, W], w [O, I / groups, kh, kw], padding (rows, columns)."""
+    return _Convolution.apply(x, w, _Form(stride, padding, groups, transposed=False, output_padding=(0, 0)))
+
+
+def conv_transpose2d(x: Tensor, w: Tensor, *, stride: int = 1, groups: int = 1) -> Tensor:
+    """Equals torch.nn.functional.conv_transpose2d without padding: w [I, O / groups, kh, kw]."""
+    return _Convolution.apply(x, w, _Form(stride, (0, 0), groups, transposed=True, output_padding=(0, 0)))
+
+
+def _run(x: Tensor, w: Tensor, form: _Form) -> Tensor:
+    stride, padding, groups, transposed, output_padding = form
+    return torch.ops.aten.convolution(
+        x, w, None, [stride] * 2, padding, [1, 1], transposed, output_padding, groups
+    )
+
+
+def _gradients(dy: Tensor, x: Tensor, w: Tensor, form: _Form, wanted: list[bool]) -> tuple[Tensor, Tensor]:
+    stride, padding, groups, transposed, output_padding = form
+    dx, dw, _ = torch.ops.aten.convolution_backward(
+        dy, x, w, None, [stride] * 2, padding, [1, 1], transposed, output_padding, groups, [*wanted, False]
+    )
+    return dx, dw
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, form: _Form) -> Tensor:
+        ctx.save_for_backward(x, w)
+        ctx.form = form
+        return _run(x, w, form)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, w = ctx.saved_tensors
+        wanted = [bool(needed) for needed in ctx.needs_input_grad[:2]]
+        if not torch.is_grad_enabled():
+            return *_gradients(dy, x, w, ctx.form, wanted), None
+        dx = _Convolution.apply(dy, w, ctx.form.other_way(dy, w, x)) if wanted[0] else None
+        dw = _WeightGradient.apply(dy, x, w, ctx.form) if wanted[1] else None
+        return dx, dw, None
+
+
+class _WeightGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, dy: Tensor, x: Tensor, w: Tensor, form: _Form) -> Tensor:
+        ctx.save_for_backward(dy, x)
+        ctx.form = form
+        return _gradients(dy, x, w, form, [False, True])[1]
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        dy, x = ctx.saved_tensors
+        d_dy = _Convolution.apply(x, g, ctx.form) if ctx.needs_input_grad[0] else None
+        d_x = _Convolution.apply(dy, g, ctx.form.other_way(dy, g, x)) if ctx.needs_input_grad[1] else None
+        return d_dy, d_x, None, None
