@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 # The modules are imported for the schemas they define.
-from torch_utils.ops import bias_act, synthesis_epilogue, upfirdn2d, warp  # noqa: F401
+from torch_utils.ops import bias_act, filtered_lrelu, synthesis_epilogue, upfirdn2d, warp  # noqa: F401
 from torch_utils.ops.plain import plain
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -25,6 +25,7 @@ TORCH = Path(torch.__file__).parent
 NAMESPACE = "kaokore_emulated"
 OPS = {  # source → the operators it brings
     "bias_act.cu": ("bias_act", "bias_act_backward"),
+    "filtered_lrelu.cu": ("filtered_lrelu", "filtered_lrelu_signed"),
     "synthesis_epilogue.cu": ("synthesis_epilogue", "synthesis_epilogue_backward"),
     "upfirdn2d.cu": ("upfirdn2d",),
     "warp.cu": ("warp", "warp_backward"),

@@ -49,10 +49,17 @@ def assert_twin(body: Body, op: OpOverload, *arguments: Any, **tolerances: Any) 
     dtype = next(a.dtype for a in arguments if isinstance(a, Tensor))
     tolerances = TOLERANCES[dtype] | tolerances
     ours = body.call(op, *arguments)
-    exact = plain(op, *(a.cpu().double() if isinstance(a, Tensor) else a for a in arguments))
+    exact = plain(op, *(exactly(a) for a in arguments))
     for mine, theirs in zip(_several(ours), _several(exact), strict=True):
         assert mine.dtype == dtype
         torch.testing.assert_close(mine.cpu(), theirs.to(dtype), **tolerances)
+
+
+def exactly(argument: Any) -> Any:
+    """An argument on the CPU, in float64 if it holds numbers of a floating type."""
+    if not isinstance(argument, Tensor):
+        return argument
+    return argument.cpu().double() if argument.is_floating_point() else argument.cpu()
 
 
 def _several(results: Any) -> Iterator[Tensor]:
