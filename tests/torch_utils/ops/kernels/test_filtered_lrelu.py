@@ -56,8 +56,8 @@ def assert_both_twins(body, tensors, filters, flip=False, activation=ACTIVATION,
     arguments = (*tensors, *filters, flip, *activation)
     (y, none), (same, signs) = (body.call(forward, *arguments, keep) for keep in (False, True))
     exact = plain(forward, *(exactly(a) for a in arguments), True)
-    assert none.shape == (0,) and torch.equal(y, same)
     torch.testing.assert_close(y.cpu(), exact[0].to(y.dtype), **tolerances)
+    assert none.shape == (0,) and torch.equal(y, same)
     assert_signs(signs.cpu(), *(exactly(a) for a in arguments))
     assert_twin(
         body, signed, tensors[0], exact[1].to(body.device), *filters, list(offset), flip, *activation[:2], **tolerances
