@@ -165,6 +165,12 @@ class Plane {
     fine_.resize((call.fd.separable ? 1 : y_.taps_down) * fine_row_);
     narrowed_.resize(call.fd.separable ? y_.taps_down * out_row_ : 0);
     line_.resize(out_row_);
+    widening_.resize(call.fu.separable ? s.fine : 0);
+    for (size_t stream = 0; stream < widening_.size(); ++stream)
+      add_widening_terms(stream, loaded_.data(), call.fu.along_x.data(), widening_[stream]);
+    narrowing_.resize(call.fd.separable ? s.out : 0);
+    for (size_t stream = 0; stream < narrowing_.size(); ++stream)
+      add_narrowing_terms(stream, fine_.data(), call.fd.along_x.data(), narrowing_[stream]);
     codes_.resize(fine_row_ + 2 * kSamplesAByte);
   }
 
@@ -180,7 +186,9 @@ class Plane {
       else
         activate(row);
       if (call_.keep_signs) store_signs(signs_made + m * call_.sign_bytes);
-      if (call_.fd.separable) narrow(row, narrowed_.data() + m % y_.taps_down * out_row_);
+      for (size_t stream = 0; stream < narrowing_.size(); ++stream)
+        narrowing_[stream].sum(
+            narrowed_.data() + m % y_.taps_down * out_row_ + stream * streams_.out_pitch, streams_.out_columns);
       const int64_t begin = m + 1 - y_.taps_down;
       if (begin >= 0 && begin % y_.down == 0) {
         make_out_row(begin);
@@ -195,9 +203,10 @@ class Plane {
     const int64_t end = std::min(y_.in, floor_div(m + y_.taps_up - 1 - y_.pad, y_.up) + 1);
     for (; next_row_ < end; ++next_row_) {
       const int64_t place = next_row_ % rows_seen_;
-      W* row = loaded_.data() + (call_.fu.separable ? 0 : place * in_row_);
-      load(in + next_row_ * x_.in, bias, row);
-      if (call_.fu.separable) widen(row, widened_.data() + place * fine_row_);
+      load(in + next_row_ * x_.in, bias, loaded_.data() + (call_.fu.separable ? 0 : place * in_row_));
+      for (size_t stream = 0; stream < widening_.size(); ++stream)
+        widening_[stream].sum(
+            widened_.data() + place * fine_row_ + stream * streams_.fine_pitch, streams_.fine_columns);
     }
   }
 
@@ -215,19 +224,11 @@ class Plane {
   }
 
   // Adds the taps along x through which stream `stream` of a fine row sees an input row.
-  void add_widening_terms(int64_t stream, const W* row, const W* taps) {
+  void add_widening_terms(int64_t stream, const W* row, const W* taps, Terms<W>& terms) const {
     const int64_t first = ((x_.pad - stream) % x_.up + x_.up) % x_.up;
     for (int64_t tap = first; tap < x_.taps_up; tap += x_.up) {
       const int64_t column = (stream + tap - x_.pad) / x_.up - streams_.lowest;
-      terms_.add(row + column % streams_.in * streams_.in_pitch + column / streams_.in, taps[tap]);
-    }
-  }
-
-  void widen(const W* row, W* widened) {
-    for (int64_t stream = 0; stream < streams_.fine; ++stream) {
-      terms_.clear();
-      add_widening_terms(stream, row, call_.fu.along_x.data());
-      terms_.sum(widened + stream * streams_.fine_pitch, streams_.fine_columns);
+      terms.add(row + column % streams_.in * streams_.in_pitch + column / streams_.in, taps[tap]);
     }
   }
 
@@ -252,7 +253,8 @@ class Plane {
     for (int64_t stream = 0; stream < streams_.fine; ++stream) {
       terms_.clear();
       for_rows_seen(m, [&](int64_t tap, int64_t place) {
-        add_widening_terms(stream, loaded_.data() + place * in_row_, call_.fu.all.data() + tap * call_.fu.width);
+        const W* taps = call_.fu.all.data() + tap * call_.fu.width;
+        add_widening_terms(stream, loaded_.data() + place * in_row_, taps, terms_);
       });
       terms_.sum(row + stream * streams_.fine_pitch, streams_.fine_columns);
     }
@@ -282,18 +284,19 @@ class Plane {
   void store_signs(uint8_t* bytes) const {
     const uint8_t* codes = codes_.data();
     const int64_t count = call_.sign_bytes, pitch = streams_.fine_pitch;
-    const auto pack = [=](auto streams) {
+    std::fill(bytes, bytes + count, uint8_t(0));
+    with_count(streams_.fine, [=](auto streams) {
+      for (int64_t c = 0; c < kSamplesAByte; ++c) {
+        if (kSamplesAByte % streams == 0) {
+          const uint8_t* from = codes + c % streams * pitch + c / streams;
 #pragma omp simd
-      for (int64_t i = 0; i < count; ++i) {
-        unsigned byte = 0;
-        for (int64_t c = 0; c < kSamplesAByte; ++c) {
-          const int64_t m = kSamplesAByte * i + c;
-          byte |= unsigned(codes[m % streams * pitch + m / streams]) << 2 * c;
+          for (int64_t i = 0; i < count; ++i) bytes[i] |= uint8_t(from[kSamplesAByte / streams * i] << 2 * c);
+        } else {
+          for (int64_t i = 0, m = c; i < count; ++i, m += kSamplesAByte)
+            bytes[i] |= uint8_t(codes[m % streams * pitch + m / streams] << 2 * c);
         }
-        bytes[i] = uint8_t(byte);
       }
-    };
-    with_count(streams_.fine, pack);
+    });
     bytes[count - 1] &= 0xff >> 2 * (kSamplesAByte * count - x_.fine);
   }
 
@@ -327,18 +330,10 @@ class Plane {
   }
 
   // Adds the taps along x through which stream `stream` of an output row sees a fine row.
-  void add_narrowing_terms(int64_t stream, const W* row, const W* taps) {
+  void add_narrowing_terms(int64_t stream, const W* row, const W* taps, Terms<W>& terms) const {
     for (int64_t tap = 0; tap < x_.taps_down; ++tap) {
       const int64_t column = stream * x_.down + tap;
-      terms_.add(row + column % streams_.fine * streams_.fine_pitch + column / streams_.fine, taps[tap]);
-    }
-  }
-
-  void narrow(const W* row, W* narrowed) {
-    for (int64_t stream = 0; stream < streams_.out; ++stream) {
-      terms_.clear();
-      add_narrowing_terms(stream, row, call_.fd.along_x.data());
-      terms_.sum(narrowed + stream * streams_.out_pitch, streams_.out_columns);
+      terms.add(row + column % streams_.fine * streams_.fine_pitch + column / streams_.fine, taps[tap]);
     }
   }
 
@@ -354,7 +349,8 @@ class Plane {
       terms_.clear();
       for (int64_t tap = 0; tap < y_.taps_down; ++tap)
         add_narrowing_terms(
-            stream, fine_.data() + (begin + tap) % y_.taps_down * fine_row_, call_.fd.all.data() + tap * call_.fd.width);
+            stream, fine_.data() + (begin + tap) % y_.taps_down * fine_row_, call_.fd.all.data() + tap * call_.fd.width,
+            terms_);
       terms_.sum(line_.data() + stream * streams_.out_pitch, streams_.out_columns);
     }
   }
@@ -379,6 +375,7 @@ class Plane {
   // at once are rings.
   std::vector<W> loaded_, widened_, fine_, narrowed_, line_;
   std::vector<uint8_t> codes_;  // signs of the fine row: by streams when they are made, in order when they are read
+  std::vector<Terms<W>> widening_, narrowing_;  // of each stream, where the filter is separable
   Terms<W> terms_;
 };
 
