@@ -50,7 +50,7 @@ def filtered_lrelu(
         flip: False convolves, True correlates, with both filters.
     Half precision computes in float32 and rounds once.
     Returns:
-        [N, C, (H·up + top + bottom - taps of fu + 1 - taps of fd) // down + 1, …]
+        contiguous, [N, C, (H·up + top + bottom - taps of fu + 1 - taps of fd) // down + 1, …]
     Raises:
         RuntimeError: arguments that do not fit, or a padding that leaves no pixel.
     Source: Karras et al. 2021 (StyleGAN3), section 3.2; conventions in golden/INDEX.md.
@@ -137,7 +137,8 @@ def plain(
     signs = _signs(fine, values, clamp) if keep_signs else x.new_empty(0, dtype=torch.uint8)
     if clamp is not None:
         values = values.clamp(-clamp, clamp)
-    return upfirdn2d.plain(values, fd, [1, 1], down, [0, 0, 0, 0], flip, 1.0).to(x.dtype), signs
+    y = upfirdn2d.plain(values, fd, [1, 1], down, [0, 0, 0, 0], flip, 1.0)
+    return y.to(x.dtype).contiguous(), signs
 
 
 def _signs(fine: Tensor, values: Tensor, clamp: float | None) -> Tensor:
@@ -147,7 +148,8 @@ def _signs(fine: Tensor, values: Tensor, clamp: float | None) -> Tensor:
         signs = torch.where(values.abs() < clamp, signs, _BLOCKED)
     signs = F.pad(signs, [0, -fine.shape[3] % _TO_A_BYTE])
     quartets = signs.reshape(*signs.shape[:3], signs.shape[3] // _TO_A_BYTE, _TO_A_BYTE)
-    return (quartets << torch.arange(0, 2 * _TO_A_BYTE, 2, device=fine.device)).sum(dim=4).to(torch.uint8)
+    bytes_ = (quartets << torch.arange(0, 2 * _TO_A_BYTE, 2, device=fine.device)).sum(dim=4)
+    return bytes_.to(torch.uint8).contiguous()
 
 
 def plain_signed(
@@ -172,7 +174,7 @@ def plain_signed(
     fine = upfirdn2d.plain(x.to(_wide(x)), fu, up, [1, 1], padding, flip, float(up[0] * up[1]))
     fine = fine[:, :, : sizes.fine[0], : sizes.fine[1]]
     values = fine * _slopes(signs, offset, sizes.fine, slope, gain, fine.dtype)
-    return upfirdn2d.plain(values, fd, [1, 1], down, [0, 0, 0, 0], flip, 1.0).to(x.dtype)
+    return upfirdn2d.plain(values, fd, [1, 1], down, [0, 0, 0, 0], flip, 1.0).to(x.dtype).contiguous()
 
 
 def _slopes(signs: Tensor, offset, size: tuple[int, int], slope: float, gain: float, dtype: torch.dtype) -> Tensor:

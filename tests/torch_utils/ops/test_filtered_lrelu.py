@@ -207,6 +207,16 @@ def test_the_layout_in_memory_does_not_matter(view):
     torch.testing.assert_close(results[0], results[1], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("taps", [(4,), (70, 1), (1, 1)])
+def test_results_are_contiguous(view, taps):
+    filters = draw(*taps, seed=2), draw(*taps, seed=3), [2, 2], [1, 1], [70, 70, 70, 70]
+    x = VIEWS[view](draw(2, 3, 8, 9))
+    y, signs = op(x, None, *filters, False, 0.2, 1.5, None, True)
+    dx = signed_op(x, signs, *filters, [0, 0], False, 0.2, 1.5)
+    assert y.is_contiguous() and signs.is_contiguous() and dx.is_contiguous()
+
+
 def test_an_empty_batch_stays_empty():
     x, b = torch.zeros(0, 3, 8, 8, requires_grad=True), torch.zeros(3, requires_grad=True)
     y = filtered_lrelu(x, b, fu=draw(12).float(), fd=draw(12).float(), up=2, down=2, padding=11)

@@ -155,6 +155,18 @@ def test_without_a_bias_nothing_is_added(body):
     assert torch.equal(body.call(forward, x, None, *rest)[0], body.call(forward, x, b * 0, *rest)[0])
 
 
+@pytest.mark.parametrize("kind", [SEPARABLE[8], IN_2D[0]], ids=str)
+def test_the_number_of_threads_does_not_change_a_bit(cpp_body, kind):
+    tensors, filters = setup(cpp_body, (3, 5, 40, 33), kind)
+    results = []
+    for threads in (1, 2, 4):
+        torch.set_num_threads(threads)
+        results.append(cpp_body.call(forward, *tensors, *filters, False, *ACTIVATION, True))
+    torch.set_num_threads(1)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
 def test_an_empty_batch_stays_empty(body):
     (x, b), filters = setup(body, (2, 3, 8, 8), SEPARABLE[8])
     y, signs = body.call(forward, x[:0], b, *filters, False, *ACTIVATION, True)
