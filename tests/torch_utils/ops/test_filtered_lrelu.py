@@ -122,7 +122,8 @@ def test_sizes_of_fake_tensors_are_those_of_real_ones():
     assert fake[1].dtype == real[1].dtype == torch.uint8
 
 
-def test_a_compiled_function_is_one_graph_with_the_same_results_and_gradients():
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_compiled_function_is_one_graph_with_the_same_results_and_gradients(dynamic):
     fu, fd = design_lowpass(12, 2.0, 2.4, 32), design_lowpass(12, 2.0, 2.4, 32, radial=True)
 
     def layer(x, b):
@@ -130,7 +131,7 @@ def test_a_compiled_function_is_one_graph_with_the_same_results_and_gradients():
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.compile's own
-        whole = torch.compile(layer, fullgraph=True, backend="aot_eager")
+        whole = torch.compile(layer, fullgraph=True, dynamic=dynamic, backend="aot_eager")
         results = []
         for function in (layer, whole):
             x, b = draw(1, 2, 5, 6).requires_grad_(), draw(2, seed=1).requires_grad_()

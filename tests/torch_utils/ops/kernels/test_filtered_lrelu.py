@@ -9,7 +9,7 @@ from tests.support.closeness import assert_golden
 from tests.support.golden import COPIES, golden_cases, golden_tensors
 from tests.support.twins import DTYPES, LAYOUTS, TOLERANCES, assert_twin, exactly
 from torch_utils.ops.filtered_lrelu import filtered_lrelu, sizes_of
-from torch_utils.ops.plain import plain
+from torch_utils.ops.plain import plain, plain_bodies
 from torch_utils.ops.upfirdn2d import plain as upfirdn2d
 
 forward = torch.ops.kaokore.filtered_lrelu.default
@@ -205,6 +205,26 @@ def test_derivatives_of_first_and_second_order_are_those_of_finite_differences(b
     with body.active():
         assert gradcheck(lambda x, b: filtered_lrelu(x, b, **options), (x.requires_grad_(), b.requires_grad_()))
         assert gradgradcheck(lambda x, b: filtered_lrelu(x, b, **options), (x, b))
+
+
+def all_derivatives(x, b, fu, fd, up, down, padding):
+    """The result, the gradients of x and b, and what is left of them for the gradient that arrives."""
+    x, b = x.requires_grad_(), b.requires_grad_()
+    y = filtered_lrelu(x, b, fu=fu, fd=fd, up=up, down=down, padding=padding, clamp=1.25)
+    dy, g = (torch.randn(a.shape, generator=torch.Generator().manual_seed(7)).to(a) for a in (y, x))
+    dx, db = torch.autograd.grad(y, [x, b], dy.requires_grad_(), create_graph=True)
+    return y, dx, db, *torch.autograd.grad(dx, dy, g)
+
+
+@pytest.mark.parametrize("kind", [SEPARABLE[8], SEPARABLE[14], SEPARABLE[10], *IN_2D[:3]], ids=str)
+def test_derivatives_in_float32_are_those_of_the_plain_body(body, kind):
+    tensors, filters = setup(body, (2, 2, 17, 22), kind)
+    with plain_bodies():
+        expected = all_derivatives(*map(exactly, (*tensors, *filters)))
+    with body.active():
+        found = all_derivatives(*tensors, *filters)
+    for ours, exact in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours.cpu(), exact.float(), rtol=1e-5, atol=2e-5 * exact.abs().max().item())
 
 
 REFUSED = [
