@@ -128,6 +128,9 @@ struct Tile {
   const TiledCall& call;
   int64_t picture;
   int32_t column, row, first_x, first_y;  // the tile's place among tiles, and its first output
+  // What is needed of a tile at the picture's edge, counted from its first: outputs, fine samples that they see, and
+  // input rows that these see.
+  int32_t outputs_x, outputs_y, seen_x, seen_y, input_rows;
 
   __device__ explicit Tile(const TiledCall& call) : call(call) {
     const unsigned line = blockIdx.x / call.x.tiles, above = line / call.y.tiles;
@@ -136,6 +139,11 @@ struct Tile {
     first_x = column * G::kX.out;
     first_y = row * G::kY.out;
     picture = above;
+    outputs_x = least<int32_t>(G::kX.out, call.x.out - first_x);
+    outputs_y = least<int32_t>(G::kY.out, call.y.out - first_y);
+    seen_x = least<int32_t>(G::kX.fine, call.x.fine - fine_x());
+    seen_y = least<int32_t>(G::kY.fine, call.y.fine - fine_y());
+    input_rows = (seen_y - 1 + call.y.skew + G::kTapsUp - 1) / G::kUp + 1;
   }
 
   __device__ int32_t fine_x() const { return first_x * G::kDown; }
@@ -165,7 +173,8 @@ constexpr int kLoadsInFlight = 8;  // of a thread: memory answers late
 
 template <class T, class G>
 __device__ void load_pixels(const Tile<G>& tile, float* pixels) {
-  constexpr int width = G::kX.in, count = width * G::kY.in;
+  constexpr int width = G::kX.in;
+  const int count = width * tile.input_rows;
   const TileAxis &ax = tile.call.x, &ay = tile.call.y;
   const int32_t first_x = ax.first_input + tile.fine_x() / G::kUp, first_y = ay.first_input + tile.fine_y() / G::kUp;
   const T* in = static_cast<const T*>(tile.call.in) + tile.picture * ax.in * ay.in;
@@ -223,6 +232,7 @@ __device__ void widen(const Tile<G>& tile, const float* pixels, const float* wei
   take(weights, 1, taps);
   for (int i = threadIdx.x; i < G::kY.in * G::kX.runs; i += kTileThreads) {
     const int row = i % G::kY.in, run = i / G::kY.in;
+    if (row >= tile.input_rows || run * kRun - tile.call.x.skew >= tile.seen_x) continue;
     float line[G::kInputsSeen], sums[kRun] = {};
     take(pixels + row * G::kInPitch + run * G::kInputsARun, 1, line);
     add_products<G::kUp, 1, G::kTapsUp>(line, taps, sums);
@@ -244,7 +254,14 @@ __device__ unsigned sign_at(const Tile<G>& tile, int32_t m_x, int32_t m_y) {
   return tile.call.signs[byte] >> 2 * (x % kSamplesAByte) & 3;
 }
 
-// Makes fine samples of the sums of a run below each other, and keeps their signs in two bytes.
+// Whether any sample is needed of a run below each other.
+template <class G>
+__device__ bool is_seen(const Tile<G>& tile, int column, int run) {
+  return column < tile.seen_x && run * kRun - tile.call.y.skew < tile.seen_y;
+}
+
+// Makes fine samples of the sums of a run, and keeps their signs in two bytes. Samples that are not needed are 0: they
+// meet the zeros that fill a filter.
 template <class G>
 __device__ void finish_run(const Tile<G>& tile, int column, int run, const float (&sums)[kRun], float* fine,
                            uint16_t* signs) {
@@ -253,14 +270,16 @@ __device__ void finish_run(const Tile<G>& tile, int column, int run, const float
   for (int o = 0; o < kRun; ++o) {
     const int m = run * kRun + o - tile.call.y.skew;
     if (m < 0 || m >= G::kY.fine) continue;
-    unsigned sign;
-    float value;
-    if (tile.call.mode == Signs::kRead) {
+    unsigned sign = kBlocked;
+    float value = 0;
+    if (column >= tile.seen_x || m >= tile.seen_y) {
+      // not needed
+    } else if (tile.call.mode == Signs::kRead) {
       value = sums[o] * fine_slope(sign_at(tile, column, m), tile.call.options);
     } else {
       value = fine_value(sums[o], tile.call.options, &sign);
-      codes |= sign << 2 * o;
     }
+    codes |= sign << 2 * o;
     fine[m * G::kFinePitch + column] = value;
   }
   if (tile.call.mode == Signs::kMade) signs[run * G::kX.fine + column] = static_cast<uint16_t>(codes);
@@ -274,8 +293,10 @@ __device__ void make_fine(const Tile<G>& tile, const float* wide, const float* w
   for (int i = threadIdx.x; i < G::kX.fine * G::kY.runs; i += kTileThreads) {
     const int column = i % G::kX.fine, run = i / G::kX.fine;
     float line[G::kInputsSeen], sums[kRun] = {};
-    take(wide + run * G::kInputsARun * G::kFinePitch + column, G::kFinePitch, line);
-    add_products<G::kUp, 1, G::kTapsUp>(line, taps, sums);
+    if (is_seen(tile, column, run)) {
+      take(wide + run * G::kInputsARun * G::kFinePitch + column, G::kFinePitch, line);
+      add_products<G::kUp, 1, G::kTapsUp>(line, taps, sums);
+    }
     finish_run(tile, column, run, sums, fine, signs);
   }
 }
@@ -291,7 +312,7 @@ __device__ void make_fine_in_2d(const Tile<G>& tile, const float* pixels, const 
     const float* taps = weights + (G::kUp * first - phase) * G::kTapsUp;
     float sums[kRun] = {};
 #pragma unroll 1
-    for (int k = 0; k < G::kTapsEach; ++k) {
+    for (int k = 0; k < G::kTapsEach && is_seen(tile, column, run); ++k) {
       float line[G::kInputsSeen];
       take(from + k, G::kInPitch, line);
       add_products<G::kUp, 1, G::kTapsUp>(line, taps + k * G::kUp * G::kTapsUp, sums);
@@ -306,34 +327,33 @@ __device__ void store_signs(const Tile<G>& tile, const uint16_t* signs) {
   constexpr int bytes = G::kX.fine / kSamplesAByte;
   const TileAxis &ax = tile.call.x, &ay = tile.call.y;
   const int columns = tile.column + 1 == ax.tiles ? bytes : G::kX.out * G::kDown / kSamplesAByte;
-  const int rows = tile.row + 1 == ay.tiles ? G::kY.fine : G::kY.out * G::kDown;
+  const int rows = tile.row + 1 == ay.tiles ? tile.seen_y : G::kY.out * G::kDown;
   for (int i = threadIdx.x; i < bytes * rows; i += kTileThreads) {
     const int byte = i % bytes, m = i / bytes;
     const int32_t x = tile.fine_x() / kSamplesAByte + byte, y = tile.fine_y() + m;
-    if (byte >= columns || x >= ax.signs || y >= ay.signs) continue;
+    if (byte >= columns || x >= ax.signs) continue;
     const int place = m + ay.skew;
     const uint16_t* four = signs + place / kRun * G::kX.fine + byte * kSamplesAByte;
     unsigned made = 0;
 #pragma unroll
-    for (int c = 0; c < kSamplesAByte; ++c) {
-      const unsigned sign = four[c] >> 2 * (place % kRun) & 3u;
-      if (x * kSamplesAByte + c < ax.fine) made |= sign << 2 * c;
-    }
+    for (int c = 0; c < kSamplesAByte; ++c) made |= (four[c] >> 2 * (place % kRun) & 3u) << 2 * c;
     tile.call.signs[(tile.picture * ay.signs + y) * ax.signs + x] = static_cast<uint8_t>(made);
   }
 }
 
 // Downsamples along x. Neighbouring threads take neighbouring rows.
 template <class G>
-__device__ void narrow_rows(const float* fine, const float* weights, float* narrow) {
+__device__ void narrow_rows(const Tile<G>& tile, const float* fine, const float* weights, float* narrow) {
   constexpr int runs = G::kX.out / G::kOutputsEach;
   float taps[G::kTapsDown];
   take(weights, 1, taps);
   for (int i = threadIdx.x; i < G::kY.fine * runs; i += kTileThreads) {
     const int row = i % G::kY.fine, run = i / G::kY.fine;
     float line[G::kSeen], sums[G::kOutputsEach] = {};
-    take(fine + row * G::kFinePitch + run * G::kOutputsEach * G::kDown, 1, line);
-    add_products<1, G::kDown, G::kTapsDown>(line, taps, sums);
+    if (row < tile.seen_y && run * G::kOutputsEach < tile.outputs_x) {
+      take(fine + row * G::kFinePitch + run * G::kOutputsEach * G::kDown, 1, line);
+      add_products<1, G::kDown, G::kTapsDown>(line, taps, sums);
+    }
 #pragma unroll
     for (int o = 0; o < G::kOutputsEach; ++o) narrow[row * G::kOutPitch + run * G::kOutputsEach + o] = sums[o];
   }
@@ -342,9 +362,9 @@ __device__ void narrow_rows(const float* fine, const float* weights, float* narr
 // `column` and `row` count from the tile's first output.
 template <class G>
 __device__ void store_output(const Tile<G>& tile, int column, int row, float sum) {
+  if (column >= tile.outputs_x || row >= tile.outputs_y) return;
   const TileAxis &ax = tile.call.x, &ay = tile.call.y;
   const int32_t x = tile.first_x + column, y = tile.first_y + row;
-  if (x >= ax.out || y >= ay.out) return;
   const int64_t place = tile.picture * ax.out * ay.out + y * ax.out + x;
   switch (tile.call.number) {
     case Number::kFloat: static_cast<float*>(tile.call.out)[place] = sum; break;
@@ -360,6 +380,7 @@ __device__ void make_outputs(const Tile<G>& tile, const float* narrow, const flo
   take(weights, 1, taps);
   for (int i = threadIdx.x; i < G::kX.out * (G::kY.out / G::kOutputsEach); i += kTileThreads) {
     const int column = i % G::kX.out, run = i / G::kX.out;
+    if (column >= tile.outputs_x || run * G::kOutputsEach >= tile.outputs_y) continue;
     float line[G::kSeen], sums[G::kOutputsEach] = {};
     take(narrow + run * G::kOutputsEach * G::kDown * G::kOutPitch + column, G::kOutPitch, line);
     add_products<1, G::kDown, G::kTapsDown>(line, taps, sums);
@@ -374,6 +395,7 @@ __device__ void make_outputs_in_2d(const Tile<G>& tile, const float* fine, const
   constexpr int runs = G::kX.out / G::kOutputsEach;
   for (int i = threadIdx.x; i < runs * G::kY.out; i += kTileThreads) {
     const int run = i % runs, row = i / runs;
+    if (run * G::kOutputsEach >= tile.outputs_x || row >= tile.outputs_y) continue;
     float sums[G::kOutputsEach] = {};
 #pragma unroll 1
     for (int k = 0; k < G::kTapsDown; ++k) {
@@ -411,7 +433,7 @@ __global__ void __launch_bounds__(kTileThreads) tiled_filtered_lrelu(TiledCall c
   if constexpr (G::kDownIs2D) {
     make_outputs_in_2d(tile, first, weights_down);
   } else {
-    narrow_rows<G>(first, weights_down, second);
+    narrow_rows(tile, first, weights_down, second);
     __syncthreads();
     make_outputs(tile, second, weights_down + G::kTapsDown);
   }

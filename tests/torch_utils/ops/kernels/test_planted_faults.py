@@ -92,7 +92,8 @@ FAULTS |= {
     "no barrier between widening and the fine picture": in_tiles(BARRIER, "", WRONG_NUMBERS, occurrence=1),
     "no barrier after the fine picture": in_tiles(BARRIER, "", WRONG_NUMBERS, occurrence=2),
     "no barrier between narrowing and the outputs": in_tiles(BARRIER, "", WRONG_NUMBERS, occurrence=3),
-    "signs that no tile writes": in_tiles("tile.row + 1 == ay.tiles ? G::kY.fine : ", "", WRONG_SIGNS),
+    "signs that no tile writes": in_tiles("? tile.seen_y :", "? tile.outputs_y * G::kDown :", WRONG_SIGNS),
+    "an input row too few at the picture's edge": in_tiles("(seen_y - 1 + ", "(seen_y - 1 - G::kUp + ", WRONG_NUMBERS),
     "a byte of signs with a neighbour's": in_tiles("four[c] >>", "four[c ^ 1] >>", WRONG_SIGNS),
     "samples counted from the wrong tap": in_tiles(" - tile.call.x.skew", "", WRONG_NUMBERS),
     "a sign read of the wrong sample": in_tiles(
