@@ -24,7 +24,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--plain", action="store_true", help="Run with the plain bodies of the ops; default: compiled.")
     # Given by tests/support/emulated.py to the tests that it starts.
     parser.addoption("--emulated-library", help="Test the CUDA kernels of this library; default: compile them.")
-    parser.addoption("--cpp-library", help="Test the C++ bodies of this library; default: build them as a run would.")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -99,22 +99,15 @@ class EmulatedBodies(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def run_tests(
-    library: Path, *tests: Path, sanitised: bool = False, body: str = "emulated"
-) -> subprocess.CompletedProcess[str]:
-    """Run the quick kernel tests on a library in a process of its own, until the first failure.
-
-    Args:
-        body: "emulated", or "cpp" for a library of C++ bodies, whose tests alone are run.
-    """
+def run_tests(library: Path, *tests: Path, sanitised: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run the quick kernel tests on a library in a process of its own, until the first failure."""
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-x", "-p", "no:cacheprovider", "-m", "not gpu and not slow"]
-    command += ["-k", body] if body == "cpp" else []
     environment = dict(os.environ)
     if sanitised:  # the interpreter itself is not, so the sanitiser's allocator must be there first
         paths = [_of_the_compiler("libasan.so"), _of_the_compiler("libstdc++.so")]
         environment |= {"LD_PRELOAD": ":".join(paths), "ASAN_OPTIONS": "detect_leaks=0"}
     return subprocess.run(
-        [*command, "--plain", f"--{body}-library", str(library), *map(str, tests)],
+        [*command, "--plain", "--emulated-library", str(library), *map(str, tests)],
         cwd=REPOSITORY,
         env=environment,
         stdout=subprocess.PIPE,
