@@ -109,36 +109,65 @@ Tensor bias_act(
   return y;
 }
 
+// What both backward ops begin with: the arguments checked, and laid out alike in memory.
+struct Backward {
+  bool from_output;
+  std::optional<Tensor> b;
+  Tensor seen, dy, dx;
+  Runs runs;
+
+  Backward(
+      const char* op,
+      const Tensor& dy_given,
+      const Tensor& seen_given,
+      const std::optional<Tensor>& b_given,
+      int64_t dim,
+      const std::string& act,
+      double alpha,
+      double gain)
+      : from_output(reads_output(act_named(act.c_str()), alpha, gain)),
+        b(from_output ? std::nullopt : checked_bias(seen_given, b_given, dim)),
+        seen(dense(seen_given)),
+        dy(laid_out_as(fitting(op, dy_given, seen_given), seen)),
+        dx(torch::stable::empty_like(seen)),
+        runs(runs_of(seen, dim)) {}
+
+  static const Tensor& fitting(const char* op, const Tensor& dy, const Tensor& seen) {
+    check_fits(op, "dy", dy, seen, sizes_of(seen));
+    return dy;
+  }
+
+  template <class S>
+  const S* bias() const {
+    return b ? data<S>(*b) : nullptr;
+  }
+};
+
 Tensor bias_act_backward(
-    const Tensor& dy_given,
-    const Tensor& seen_given,
-    std::optional<Tensor> b_given,
+    const Tensor& dy,
+    const Tensor& seen,
+    std::optional<Tensor> b,
     int64_t dim,
     std::string act,
     double alpha,
     double gain,
     std::optional<double> clamp) {
-  check_fits("bias_act_backward", "dy", dy_given, seen_given, sizes_of(seen_given));
-  const bool from_output = reads_output(act_named(act.c_str()), alpha, gain);
-  const std::optional<Tensor> b = from_output ? std::nullopt : checked_bias(seen_given, b_given, dim);
-  const Tensor seen = dense(seen_given), dy = laid_out_as(dy_given, seen);
-  Tensor dx = torch::stable::empty_like(seen);
-  const Runs runs = runs_of(seen, dim);
+  const Backward given("bias_act_backward", dy, seen, b, dim, act, alpha, gain);
   with_type(seen, "bias_act_backward", [&](auto type) {
     using S = decltype(type);
     const auto options = act_options<S>(alpha, gain, clamp);
-    const S *in = data<S>(seen), *up = data<S>(dy);
-    S* out = out_data<S>(dx);
+    const S *in = data<S>(given.seen), *up = data<S>(given.dy);
+    S* out = out_data<S>(given.dx);
     with_act(act, [&](auto a) {
       const auto sweep = [&](auto output) {
-        for_each_element<S>(runs, b ? data<S>(*b) : nullptr, [=](int64_t i, Wide<S> bias) {
+        for_each_element<S>(given.runs, given.bias<S>(), [=](int64_t i, Wide<S> bias) {
           out[i] = S(bias_act_slope<a.value, output.value>(Wide<S>(up[i]), Wide<S>(in[i]) + bias, options));
         });
       };
-      from_output ? sweep(std::true_type{}) : sweep(std::false_type{});
+      given.from_output ? sweep(std::true_type{}) : sweep(std::false_type{});
     });
   });
-  return dx;
+  return given.dx;
 }
 
 // dx over one stretch of a channel; returns its sum.
@@ -192,35 +221,32 @@ void plane_gradients(
 }
 
 std::tuple<Tensor, Tensor> bias_act_gradients(
-    const Tensor& dy_given,
-    const Tensor& seen_given,
-    std::optional<Tensor> b_given,
+    const Tensor& dy,
+    const Tensor& seen,
+    std::optional<Tensor> b,
     int64_t dim,
     std::string act,
     double alpha,
     double gain,
     std::optional<double> clamp) {
-  check_fits("bias_act_gradients", "dy", dy_given, seen_given, sizes_of(seen_given));
-  const bool from_output = reads_output(act_named(act.c_str()), alpha, gain);
-  const std::optional<Tensor> b = from_output ? std::nullopt : checked_bias(seen_given, b_given, dim);
-  const Tensor seen = dense(seen_given), dy = laid_out_as(dy_given, seen);
-  const Runs runs = runs_of(seen, dim);
-  Tensor dx = torch::stable::empty_like(seen), db = torch::stable::new_empty(seen, {runs.channels});
+  const Backward given("bias_act_gradients", dy, seen, b, dim, act, alpha, gain);
+  const int64_t channels = given.runs.channels;
+  Tensor db = torch::stable::new_empty(seen, {channels});
   with_type(seen, "bias_act_gradients", [&](auto type) {
     using S = decltype(type);
     const auto options = act_options<S>(alpha, gain, clamp);
-    const S* bias = b ? data<S>(*b) : nullptr;
-    std::vector<double> sums(runs.channels, 0);
+    std::vector<double> sums(channels, 0);
     with_act(act, [&](auto a) {
+      const bool from_output = given.from_output;
       const auto of_rows = from_output ? row_gradients<a.value, true, S> : row_gradients<a.value, false, S>;
       const auto of_planes = from_output ? plane_gradients<a.value, true, S> : plane_gradients<a.value, false, S>;
-      (runs.inner == 1 ? of_rows : of_planes)(
-          data<S>(dy), data<S>(seen), bias, out_data<S>(dx), sums.data(), runs, options);
+      (given.runs.inner == 1 ? of_rows : of_planes)(
+          data<S>(given.dy), data<S>(given.seen), given.bias<S>(), out_data<S>(given.dx), sums.data(), given.runs,
+          options);
     });
-    for (int64_t channel = 0; channel < runs.channels; ++channel)
-      out_data<S>(db)[channel] = S(Wide<S>(sums[channel]));
+    for (int64_t channel = 0; channel < channels; ++channel) out_data<S>(db)[channel] = S(Wide<S>(sums[channel]));
   });
-  return {dx, db};
+  return {given.dx, db};
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import assume, given, settings
+from hypothesis import assume
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
 from tests.support.closeness import assert_golden
 from tests.support.golden import COPIES, golden_cases, golden_tensors
-from tests.support.twins import DTYPES, LAYOUTS, TOLERANCES, assert_twin, exactly
+from tests.support.twins import DTYPES, LAYOUTS, TOLERANCES, assert_twin, exactly, random_twins
 from torch_utils.ops.filtered_lrelu import filtered_lrelu, sizes_of
 from torch_utils.ops.plain import plain, plain_bodies
 from torch_utils.ops.upfirdn2d import plain as upfirdn2d
@@ -269,17 +269,6 @@ def test_signs_that_do_not_fit_are_refused_in_one_line(body, change, message):
 factors = st.sampled_from([1, 2, 4]) | st.integers(1, 4)
 taps = st.tuples(st.integers(1, 26)) | st.tuples(st.integers(1, 13), st.integers(1, 13))
 
-random_cases = given(
-    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
-    taps=st.tuples(taps, taps),
-    up=factors,
-    down=factors,
-    padding=st.tuples(*[st.integers(-6, 24)] * 4),
-    offset=st.tuples(st.integers(-9, 9), st.integers(-9, 9)),
-    flip=st.booleans(),
-    dtype=st.sampled_from(DTYPES),
-)
-
 
 def assert_random_twin(body, size, taps, up, down, padding, offset, flip, dtype) -> None:
     for axis in (0, 1):  # x, then y
@@ -291,14 +280,15 @@ def assert_random_twin(body, size, taps, up, down, padding, offset, flip, dtype)
     assert_both_twins(body, tensors, (fu, fd, [up, up], [down, down], list(padding)), flip, offset=offset)
 
 
-@settings(max_examples=40, deadline=None)
-@random_cases
-def test_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)
-
-
-@pytest.mark.slow
-@settings(max_examples=2000, deadline=None)
-@random_cases
-def test_two_thousand_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)
+test_random_cases_are_twins, test_two_thousand_random_cases_are_twins = random_twins(
+    assert_random_twin,
+    few=40,
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    taps=st.tuples(taps, taps),
+    up=factors,
+    down=factors,
+    padding=st.tuples(*[st.integers(-6, 24)] * 4),
+    offset=st.tuples(st.integers(-9, 9), st.integers(-9, 9)),
+    flip=st.booleans(),
+    dtype=st.sampled_from(DTYPES),
+)
