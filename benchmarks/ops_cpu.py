@@ -22,6 +22,7 @@ import click
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import record
 from benchmarks.training_cpu import forward_g, iteration_rounds, training_state
@@ -29,14 +30,30 @@ from benchmarks.unfused import by_the_book, zero_insertion
 from torch_utils.memory import keep_freed_memory
 from torch_utils.ops import bias_act as bias_act_module
 from torch_utils.ops import synthesis_epilogue as epilogue_module
+from torch_utils.ops import warp as warp_module
+from torch_utils.ops.filtered_lrelu import filtered_lrelu
+from torch_utils.ops.lowpass import design_lowpass
 from torch_utils.ops.native import load_ops
+from torch_utils.ops.plain import plain_bodies
 from torch_utils.ops.upfirdn2d import setup_filter
+from training.augment.config import AugmentConfig
+from training.augment.draws import Draws
+from training.augment.pipeline import AugmentPipe
 
 CPU = torch.device("cpu")
 SHAPES = [(16, 64, 16, 16), (16, 32, 32, 32), (16, 16, 64, 64), (1, 64, 256, 256)]
 ROUNDS, TURNS = 15, 3
 RESAMPLING = {"up 2": ([2, 2], [1, 1], [2, 1, 2, 1], 4.0), "down 2": ([1, 1], [2, 2], [1, 1, 1, 1], 1.0)}
+# As in StyleGAN3's networks for 256 pixels: picture, up, down, whether the filter for downsampling is radial.
+FILTERED = [
+    ((1, 128, 36, 36), 2, 2, False),
+    ((1, 64, 84, 84), 4, 2, False),
+    ((1, 32, 148, 148), 2, 2, False),
+    ((1, 32, 148, 148), 2, 2, True),
+    ((1, 16, 276, 276), 2, 2, False),
+]
 Call = Callable[[], object]
+Layer = Callable[[], tuple[Tensor, list[Tensor]]]  # a result, and what has gradients
 
 
 def medians(calls: list[Call], rounds: int) -> list[float]:
@@ -102,6 +119,79 @@ def epilogue_both(x: Tensor, *, compiled: bool) -> Call:
     scale, noise = torch.rand(x.shape[:2]), torch.randn(x.shape[0], 1, *x.shape[2:])
     b, dy, options = torch.randn(x.shape[1]), torch.randn_like(x), (0.2, 2**0.5, None)
     return lambda: backward(dy, forward(x, scale, noise, b, *options), x, scale, True, *options)
+
+
+def filtered_lrelu_rows(rounds: int) -> list[dict[str, Any]]:
+    """filtered_lrelu forward, and forward with the gradients of picture and bias."""
+    rows = []
+    for shape, up, down, radial in FILTERED:
+        layer = filtered_layer(shape, up, down, radial)
+        for what, body in (("forward", without_gradient), ("forward and backward", both)):
+            call: Call = partial(body, layer)
+            calls: list[Call] = [partial(by_plain_bodies, call), call]
+            name = f"filtered_lrelu up {up}, down {down}{', radial' if radial else ''} {what}"
+            rows.append(row(name, list(shape), "plain body", calls, rounds))
+    return rows
+
+
+def filtered_layer(shape: tuple[int, ...], up: int, down: int, radial: bool) -> Layer:
+    """A result that is as large as StyleGAN3's layers make it, and what it was made of."""
+    fu, fd = design_lowpass(6 * up, 4, 8, 16 * up), design_lowpass(6 * down, 4, 8, 16 * down, radial=radial)
+    inputs = [torch.randn(shape).requires_grad_(), torch.randn(shape[1]).requires_grad_()]
+    padding = [3 * (up + down), 3 * (up + down) - 1] * 2
+    options = {"fu": fu, "fd": fd, "up": up, "down": down, "padding": padding, "clamp": 256.0}
+    return lambda: (filtered_lrelu(*inputs, **options), inputs)
+
+
+def without_gradient(layer: Layer) -> None:
+    """Forward, keeping nothing."""
+    with torch.no_grad():
+        layer()
+
+
+def both(layer: Layer) -> None:
+    """Forward and all gradients."""
+    y, inputs = layer()
+    torch.autograd.grad(y, inputs, torch.ones_like(y))
+
+
+def by_plain_bodies(call: Call) -> None:
+    """A call without compiled ops."""
+    with plain_bodies():
+        call()
+
+
+class Warps(TorchDispatchMode):
+    """Keeps the arguments of every warp that happens inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen: list[tuple[Any, ...]] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.kaokore.warp.default:
+            self.seen.append(args)
+        return func(*args, **(kwargs or {}))
+
+
+def warp_rows(rounds: int) -> list[dict[str, Any]]:
+    """The warp of an augmentation at its strongest, 16 pictures of 64 pixels, and its transpose."""
+    pipe, draws = AugmentPipe(AugmentConfig(pipe="bgc")), Draws(torch.Generator().manual_seed(0))
+    with Warps() as warps:
+        pipe(torch.randn(16, 3, 64, 64), 0.85, draws)
+    ((x, matrices, size),) = warps.seen
+    dy, back = torch.randn(*x.shape[:2], *size), list(x.shape[2:])
+    ops, calls = torch.ops.kaokore, {}
+    calls["warp forward"] = [
+        partial(warp_module.plain, x, matrices, size),
+        partial(ops.warp, x, matrices, size),
+    ]
+    calls["warp transpose"] = [
+        partial(warp_module.plain_backward, dy, matrices, back),
+        partial(ops.warp_backward, dy, matrices, back),
+    ]
+    shape = f"{list(x.shape)} to {list(size)}, as ADA at 64 pixels"
+    return [row(what, shape, "plain body", pair, rounds) for what, pair in calls.items()]
 
 
 def bare_convolutions(resolution: int, base: int, most: int) -> Call:
@@ -177,14 +267,15 @@ def main(threads: int, quick: bool, worker: str | None, rounds: int) -> None:
     keep_freed_memory()
     print(load_ops("auto", CPU, print))
     with torch.inference_mode():
-        rows = op_rows(1 if quick else ROUNDS)
+        rows = [*op_rows(1 if quick else ROUNDS), *warp_rows(1 if quick else ROUNDS)]
         calls = [bare_convolutions(256, 16384, 512), forward_g(256, 16384, 512, 1)]
         if not quick:
             rows.append(row("generator forward", "256 pixels, channel base 16384", "bare convolutions", calls, ROUNDS))
+    rows += filtered_lrelu_rows(1 if quick else ROUNDS)
     rows.append(iteration_row(threads, 1 if quick else rounds, 1 if quick else TURNS))
     for item in rows:
         item["gain"] = round(item["against_ms"] / item["ms"], 2)
-        print(f"{item['what']:32} {item['shape']!s:40} {item['ms']:9.3f} ms, {item['gain']:5.2f}x of {item['against']}")
+        print(f"{item['what']:55} {item['shape']!s:40} {item['ms']:9.3f} ms, {item['gain']:5.2f}x of {item['against']}")
     if not quick:
         command = f"python -m benchmarks.ops_cpu --threads {threads}"
         path = record.write(f"ops_cpu_{threads}", command, threads, rows)

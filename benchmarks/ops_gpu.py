@@ -18,13 +18,15 @@ from torch import Tensor
 from torch._ops import OpOverload
 
 from benchmarks import record
-from torch_utils.ops import bias_act, synthesis_epilogue, upfirdn2d, warp  # noqa: F401 (registers the operators)
+from torch_utils.ops import bias_act, filtered_lrelu, synthesis_epilogue, upfirdn2d, warp  # noqa: F401 (registers)
+from torch_utils.ops.lowpass import design_lowpass
 from torch_utils.ops.native import load_ops
 from torch_utils.ops.upfirdn2d import setup_filter
 
 DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 ROUNDS, WARM_UP = 50, 5
+CONTIGUOUS = ("kaokore.upfirdn2d", "kaokore.filtered_lrelu", "kaokore.warp")  # operators whose results always are
 SHAPE = (16, 64, 256, 256)  # 134 MB in half precision: more than any cache holds
 
 
@@ -39,7 +41,7 @@ class Case:
     @property
     def layouts(self) -> list[str]:
         """Those that the kernel reads as they are; the others' results are always contiguous."""
-        return list(LAYOUTS) if "upfirdn2d" not in str(self.op) and "warp" not in str(self.op) else ["contiguous"]
+        return list(LAYOUTS) if not str(self.op).startswith(CONTIGUOUS) else ["contiguous"]
 
 
 def _filtered(
@@ -51,6 +53,26 @@ def _filtered(
         return pictures, f, [up, up], [down, down], padding, False, float(up**2)
 
     return arguments
+
+
+def _nonlinear(up: int, *, radial: bool = False, keep: bool = False) -> Callable[[Tensor], tuple[Any, ...]]:
+    """StyleGAN3's: up, and down by 2."""
+
+    def arguments(x: Tensor) -> tuple[Any, ...]:
+        pictures = x[:, :, :: up // 2, :: up // 2].contiguous()  # so that results have 256 pixels a side
+        fu, fd = design_lowpass(6 * up, 4, 8, 16 * up), design_lowpass(12, 4, 8, 32, radial=radial)
+        assert fu is not None and fd is not None
+        padding = [3 * up + 6, 3 * up + 5] * 2
+        bias, options = x[0, :, 0, 0].contiguous(), (False, 0.2, 2**0.5, 256.0, keep)
+        return pictures, bias, fu.to(x.device), fd.to(x.device), [up, up], [2, 2], padding, *options
+
+    return arguments
+
+
+def _nonlinear_backward(x: Tensor) -> tuple[Any, ...]:
+    pictures, bias, fu, fd, up, down, padding, _, slope, gain, clamp, _ = _nonlinear(2)(x)
+    _, signs = ops.filtered_lrelu(pictures, bias, fu, fd, up, down, padding, False, slope, gain, clamp, True)
+    return pictures, signs, fd, fu, down, up, [10, 11, 10, 11], [1, 1], True, slope, gain
 
 
 def _noise(x: Tensor) -> Tensor:
@@ -68,6 +90,7 @@ CASES = {
     "bias_act swish": Case(ops.bias_act.default, lambda x: (x, x[0, :, 0, 0].contiguous(), *SWISH), 0.8),
     "bias_act lrelu backward": Case(ops.bias_act_backward.default, lambda x: (x, x.clone(), None, *LRELU), 0.8),
     "bias_act swish backward": Case(ops.bias_act_backward.default, lambda x: (x, x.clone(), None, *SWISH), 0.8),
+    "bias_act lrelu gradients": Case(ops.bias_act_gradients.default, lambda x: (x, x.clone(), None, *LRELU), 0.8),
     "epilogue": Case(
         ops.synthesis_epilogue.default,
         lambda x: (x, x[:, :, 0, 0].contiguous(), _noise(x), x[0, :, 0, 0].contiguous(), *TAIL),
@@ -83,6 +106,11 @@ CASES = {
     "upfirdn2d same size": Case(ops.upfirdn2d.default, _filtered(1, 1, [2, 1, 2, 1], SHORT), 0.6),
     "upfirdn2d up 2, 12 taps": Case(ops.upfirdn2d.default, _filtered(2, 1, [6, 5, 6, 5], LONG, True)),
     "upfirdn2d down 2, 12 taps": Case(ops.upfirdn2d.default, _filtered(1, 2, [5, 5, 5, 5], LONG, True)),
+    "filtered_lrelu up 2, down 2": Case(ops.filtered_lrelu.default, _nonlinear(2)),
+    "filtered_lrelu keeping signs": Case(ops.filtered_lrelu.default, _nonlinear(2, keep=True)),
+    "filtered_lrelu up 4, down 2": Case(ops.filtered_lrelu.default, _nonlinear(4)),
+    "filtered_lrelu radial": Case(ops.filtered_lrelu.default, _nonlinear(2, radial=True)),
+    "filtered_lrelu backward": Case(ops.filtered_lrelu_signed.default, _nonlinear_backward),
     "warp": Case(ops.warp.default, lambda x: (x, _tilted(x), [256, 256])),
     "warp backward": Case(ops.warp_backward.default, lambda x: (x, _tilted(x), [256, 256])),
 }

@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 # The modules are imported for the schemas they define.
-from torch_utils.ops import bias_act, synthesis_epilogue, upfirdn2d, warp  # noqa: F401
+from torch_utils.ops import bias_act, filtered_lrelu, synthesis_epilogue, upfirdn2d, warp  # noqa: F401
 from torch_utils.ops.plain import plain
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -24,7 +24,8 @@ TORCH = Path(torch.__file__).parent
 
 NAMESPACE = "kaokore_emulated"
 OPS = {  # source → the operators it brings
-    "bias_act.cu": ("bias_act", "bias_act_backward"),
+    "bias_act.cu": ("bias_act", "bias_act_backward", "bias_act_gradients"),
+    "filtered_lrelu.cu": ("filtered_lrelu", "filtered_lrelu_signed"),
     "synthesis_epilogue.cu": ("synthesis_epilogue", "synthesis_epilogue_backward"),
     "upfirdn2d.cu": ("upfirdn2d",),
     "warp.cu": ("warp", "warp_backward"),
@@ -100,13 +101,18 @@ class EmulatedBodies(TorchDispatchMode):
 
 def run_tests(library: Path, *tests: Path, sanitised: bool = False) -> subprocess.CompletedProcess[str]:
     """Run the quick kernel tests on a library in a process of its own, until the first failure."""
+    return run_in_a_process(["--emulated-library", str(library), *map(str, tests)], sanitised=sanitised)
+
+
+def run_in_a_process(words: Sequence[str], *, sanitised: bool) -> subprocess.CompletedProcess[str]:
+    """Run the quick ones of some tests, until the first failure; no compiled body but those that are named."""
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-x", "-p", "no:cacheprovider", "-m", "not gpu and not slow"]
     environment = dict(os.environ)
     if sanitised:  # the interpreter itself is not, so the sanitiser's allocator must be there first
         paths = [_of_the_compiler("libasan.so"), _of_the_compiler("libstdc++.so")]
         environment |= {"LD_PRELOAD": ":".join(paths), "ASAN_OPTIONS": "detect_leaks=0"}
     return subprocess.run(
-        [*command, "--plain", "--emulated-library", str(library), *map(str, tests)],
+        [*command, "--plain", *words],
         cwd=REPOSITORY,
         env=environment,
         stdout=subprocess.PIPE,

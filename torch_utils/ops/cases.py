@@ -12,6 +12,8 @@ from torch._ops import OpOverload
 from torch_utils.ops import synthesis_epilogue as _synthesis_epilogue  # noqa: F401
 from torch_utils.ops import warp as _warp  # noqa: F401
 from torch_utils.ops.bias_act import ACTIVATIONS
+from torch_utils.ops.filtered_lrelu import sizes_of
+from torch_utils.ops.lowpass import design_lowpass
 from torch_utils.ops.upfirdn2d import setup_filter
 
 
@@ -96,6 +98,32 @@ def _epilogue_cases(variant: str, clamp: float | None, *, scale: bool, noise: bo
     ]
 
 
+def _filtered_lrelu_cases(variant: str, up: int, down: int, *, radial: bool, clamp: float | None) -> list[Case]:
+    """Filters of 6 taps a factor, as StyleGAN3 has them."""
+    padding, options = [3 * (up + down), 3 * (up + down) - 1] * 2, (False, 0.2, 2**0.5)
+
+    def filters(p: Pictures) -> tuple[Any, ...]:
+        fu = design_lowpass(6 * up, p.size / 4, p.size / 2, p.size * up)
+        fd = design_lowpass(6 * down, p.size / 4, p.size / 2, p.size * down, radial=radial)
+        assert fu is not None and fd is not None
+        return fu.to(p.device), fd.to(p.device), [up, up], [down, down], padding
+
+    def forward(p: Pictures) -> tuple[Any, ...]:
+        return p.pictures(), p.random(p.channels, seed=1), *filters(p), *options, clamp, True
+
+    def signed(p: Pictures) -> tuple[Any, ...]:
+        x, _, fu, fd, *_ = forward(p)
+        height, width = sizes_of("", x, fu, fd, [up, up], [down, down], padding).fine
+        shape, generator = (p.count, p.channels, height, (width + 3) // 4), torch.Generator().manual_seed(6)
+        signs = torch.randint(256, shape, dtype=torch.uint8, generator=generator).to(p.device)
+        return x, signs, *filters(p), [1, -2], *options
+
+    return [
+        Case("kaokore::filtered_lrelu", variant, forward, (0, 1)),
+        Case("kaokore::filtered_lrelu_signed", variant, signed),
+    ]
+
+
 def _turned(p: Pictures) -> Tensor:
     """A slight turn and shift, the same for every picture: [count, 2, 3]"""
     return torch.tensor([[0.96, -0.28, 0.1], [0.28, 0.96, -0.05]], device=p.device).repeat(p.count, 1, 1)
@@ -109,6 +137,10 @@ CASES: tuple[Case, ...] = (
     _upfirdn2d_case("up 2, 12 taps along each axis", 2, 1, [1.0, *range(1, 11), 2.0], separable=True),
     *_epilogue_cases("whole", 1.5, scale=True, noise=True),
     *_epilogue_cases("bias alone", None, scale=False, noise=False),
+    *_filtered_lrelu_cases("up 2, down 2", 2, 2, radial=False, clamp=None),
+    *_filtered_lrelu_cases("up 4, down 2, clamped", 4, 2, radial=False, clamp=1.0),
+    *_filtered_lrelu_cases("up 2, down 2, radial", 2, 2, radial=True, clamp=None),
+    *_filtered_lrelu_cases("up 1, down 4", 1, 4, radial=False, clamp=None),
     Case("kaokore::warp", "turned", lambda p: (p.pictures(), _turned(p), [p.size, p.size])),
     Case("kaokore::warp_backward", "turned", lambda p: (p.pictures(), _turned(p), [p.size, p.size])),
 )

@@ -62,6 +62,7 @@ def _stages(case: Case, pictures: Pictures) -> tuple[list[Tensor], list[Tensor],
     inputs = [arguments[place] for place in case.differentiable]
     results = case.overload(*arguments)
     results = [results] if isinstance(results, Tensor) else list(results)
+    results = [result for result in results if result.is_floating_point()]  # other ones show in the derivatives
     dy = [weights.requires_grad_() for weights in _weights(results, pictures, seed=100)]
     first = _present(torch.autograd.grad(results, inputs, dy, create_graph=True, allow_unused=True))
     weights = _weights(first, pictures, seed=200)

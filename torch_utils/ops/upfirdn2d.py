@@ -73,7 +73,7 @@ def upfirdn2d(
     Source: Karras et al. 2019 and 2020; conventions in golden/INDEX.md.
     """
     f = torch.ones(1, 1, device=x.device) if f is None else f
-    return torch.ops.kaokore.upfirdn2d(x, f, _pair(up), _pair(down), four_sides(padding), flip, float(gain))
+    return torch.ops.kaokore.upfirdn2d(x, f, pair(up), pair(down), four_sides(padding), flip, float(gain))
 
 
 def upsample2d(
@@ -86,7 +86,7 @@ def upsample2d(
     gain: float = 1.0,
 ) -> Tensor:
     """Enlarge `up` times; the filter is centred and the picture keeps its brightness."""
-    up_x, up_y = _pair(up)
+    up_x, up_y = pair(up)
     padding = add_sides(padding, upsampling_padding(f, up))
     return upfirdn2d(x, f, up=up, padding=padding, flip=flip, gain=gain * up_x * up_y)
 
@@ -133,17 +133,18 @@ def add_sides(one: int | Sequence[int], other: int | Sequence[int]) -> list[int]
 
 def upsampling_padding(f: Tensor, up: int | Sequence[int]) -> list[int]:
     """Padding that centres a filter when upsampling."""
-    (up_x, up_y), (width, height) = _pair(up), filter_size(f)
+    (up_x, up_y), (width, height) = pair(up), filter_size(f)
     return [(width + up_x - 1) // 2, (width - up_x) // 2, (height + up_y - 1) // 2, (height - up_y) // 2]
 
 
 def downsampling_padding(f: Tensor, down: int | Sequence[int]) -> list[int]:
     """Padding that centres a filter when downsampling."""
-    (down_x, down_y), (width, height) = _pair(down), filter_size(f)
+    (down_x, down_y), (width, height) = pair(down), filter_size(f)
     return [(width - down_x + 1) // 2, (width - down_x) // 2, (height - down_y + 1) // 2, (height - down_y) // 2]
 
 
-def _pair(factor: int | Sequence[int]) -> list[int]:
+def pair(factor: int | Sequence[int]) -> list[int]:
+    """One factor for both axes, or (x, y) → [x, y]."""
     return [factor, factor] if isinstance(factor, int) else [int(part) for part in factor]
 
 

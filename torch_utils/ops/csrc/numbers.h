@@ -59,17 +59,17 @@ struct Divisor {
 };
 
 template <class I>
-KAOKORE_HD I least(I a, I b) {
+constexpr KAOKORE_HD I least(I a, I b) {
   return a < b ? a : b;
 }
 
 template <class I>
-KAOKORE_HD I most(I a, I b) {
+constexpr KAOKORE_HD I most(I a, I b) {
   return a > b ? a : b;
 }
 
 template <class I>
-KAOKORE_HD I ceil_div(I a, I b) {  // of numbers from 0 on
+constexpr KAOKORE_HD I ceil_div(I a, I b) {  // of numbers from 0 on
   return (a + b - 1) / b;
 }
 

@@ -25,6 +25,7 @@ class Fault:
     seen_as: str
     sanitised: bool = False
     occurrence: int = 0  # which of the places with the right text
+    file: str = ""  # where they are; default: the op's own
 
 
 BARRIER = "  __syncthreads();\n"
@@ -46,15 +47,24 @@ FAULTS = {
         "  if (threadIdx.x < 16) {\n    __syncthreads();\n  } else {\n    __syncthreads();\n  }\n",
         "divergent barrier: threads of one block wait at lines",
     ),
-    "an element read and written past the end": Fault(
-        "bias_act", "i < count; i += threads", "i <= count; i += threads", READ_BEYOND, sanitised=True
+    "no barrier while a block adds up": Fault("bias_act", BARRIER, "", WRONG_NUMBERS),
+    "no barrier before columns are added up": Fault("bias_act", BARRIER, "", WRONG_NUMBERS, occurrence=1),
+    "an element read past the end": Fault(
+        "bias_act",
+        "loaded[j] = i < at.end ? static_cast<Wide<T>>(from",
+        "loaded[j] = i <= at.end ? static_cast<Wide<T>>(from",
+        READ_BEYOND,
+        sanitised=True,
+    ),
+    "an element written past the end": Fault(
+        "bias_act", "if (i < at.end) to[i]", "if (i <= at.end) to[i]", WRITTEN_BEYOND, sanitised=True
     ),
     "a pixel read past the end": Fault(
         "warp", "column < s.in_width &&", "column <= s.in_width &&", READ_BEYOND, sanitised=True
     ),
     "a pixel read from the next row": Fault("warp", "column < s.in_width &&", "column <= s.in_width &&", WRONG_NUMBERS),
     "a pack read from a place that is not aligned": Fault(
-        "bias_act", "aligned(in) && ", "", "misaligned address", sanitised=True
+        "bias_act", "aligned(p.x) && ", "", "misaligned address", sanitised=True
     ),
     "shared memory written past its end": Fault(
         "upfirdn2d", "(G::kInHeight * G::kPitch)", "(G::kInHeight * G::kPitch - 2)", WRITTEN_BEYOND, sanitised=True
@@ -79,15 +89,50 @@ FAULTS = {
 }
 
 
+def in_tiles(right: str, wrong: str, seen_as: str, *, sanitised: bool = False, occurrence: int = 0) -> Fault:
+    """A fault in the tiles of filtered_lrelu."""
+    return Fault("filtered_lrelu", right, wrong, seen_as, sanitised, occurrence, "filtered_lrelu_tiles.cuh")
+
+
+WRONG_SIGNS = "def assert_signs"  # pytest shows the function that failed
+FAULTS |= {
+    "no barrier after pixels and filters were loaded": in_tiles(BARRIER, "", WRONG_NUMBERS),
+    "no barrier between widening and the fine picture": in_tiles(BARRIER, "", WRONG_NUMBERS, occurrence=1),
+    "no barrier after the fine picture": in_tiles(BARRIER, "", WRONG_NUMBERS, occurrence=2),
+    "no barrier between narrowing and the outputs": in_tiles(BARRIER, "", WRONG_NUMBERS, occurrence=3),
+    "signs that no tile writes": in_tiles("? tile.seen_y :", "? tile.outputs_y * G::kDown :", WRONG_SIGNS),
+    "an input row too few at the picture's edge": in_tiles("(seen_y - 1 + ", "(seen_y - 1 - G::kUp + ", WRONG_NUMBERS),
+    "a byte of signs with a neighbour's": in_tiles("four[c] >>", "four[c ^ 1] >>", WRONG_SIGNS),
+    "samples counted from the wrong tap": in_tiles(" - tile.call.x.skew", "", WRONG_NUMBERS),
+    "a sign read of the wrong sample": in_tiles(
+        "x % kSamplesAByte) & 3", "(x + 1) % kSamplesAByte) & 3", WRONG_NUMBERS
+    ),
+    "a bias of the wrong channel": in_tiles("remainder(tile.picture)", "remainder(tile.picture + 1)", WRONG_NUMBERS),
+    "a pixel read past the end of the picture": in_tiles("y < ay.in;", "y <= ay.in;", READ_BEYOND, sanitised=True),
+    "signs read past their end": in_tiles("y >= ay.signs)", "y > ay.signs)", READ_BEYOND, sanitised=True),
+    "signs written past the end of shared memory": in_tiles(
+        "signs(y.runs * x.fine)", "signs(y.runs * x.fine - 8)", WRITTEN_BEYOND, sanitised=True
+    ),
+    "the general road's tap too far": Fault(
+        "filtered_lrelu", "along.tap + j * y.up.by", "along.tap + j", WRONG_NUMBERS
+    ),
+    "the general road's fine picture unwritten": Fault(
+        "filtered_lrelu", "least(first + kSamplesAByte, x.out.by)", "least(first + 3, x.out.by)", WRONG_NUMBERS
+    ),
+}
+
+
 def planted(fault: Fault, folder: Path) -> Path:
     """A library of the op alone, with the fault."""
     csrc = Path(shutil.copytree(emulated.CSRC, folder / "csrc"))
-    source = csrc / f"{fault.op}.cu"
-    parts = source.read_text().split(fault.right)
-    assert len(parts) > fault.occurrence + 1, f"{source.name} has changed: {fault.right!r} is not there any more"
+    changed = csrc / (fault.file or f"{fault.op}.cu")
+    parts = changed.read_text().split(fault.right)
+    assert len(parts) > fault.occurrence + 1, f"{changed.name} has changed: {fault.right!r} is not there any more"
     before, after = parts[: fault.occurrence + 1], parts[fault.occurrence + 1 :]
-    source.write_text(fault.right.join(before) + fault.wrong + fault.right.join(after))
-    return emulated.build([source.name], csrc=csrc, flags=emulated.SANITISED if fault.sanitised else emulated.QUICK)
+    changed.write_text(fault.right.join(before) + fault.wrong + fault.right.join(after))
+    return emulated.build(
+        [f"{fault.op}.cu"], csrc=csrc, flags=emulated.SANITISED if fault.sanitised else emulated.QUICK
+    )
 
 
 @pytest.mark.slow
