@@ -17,7 +17,7 @@ def warp(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
     """Look up each output pixel at `matrices @ (x, y, 1)` in the input, bilinearly; outside the input is zero.
 
     Args:
-        x: [N, C, H, W], float32 or float64.
+        x: [N, C, H, W]; half precision computes in float32 and rounds once.
         matrices: [N, 2, 3], output to input; both pictures span -1…1 from edge to edge (align_corners=False).
             They get no gradient, whether they ask for one or not.
         size: (height, width) of the result.
@@ -35,17 +35,24 @@ def _grid(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
     return F.affine_grid(matrices.to(x.dtype), [x.shape[0], 1, *size], align_corners=False)
 
 
+def _wide(x: Tensor) -> Tensor:
+    """In half precision places would be whole pixels off, and torch 2.11 (CPU) reads and writes where it must not."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
 def plain(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
     """The warp in plain PyTorch."""
-    return torch.ops.aten.grid_sampler_2d(x, _grid(x, matrices, size), _BILINEAR, _ZEROS, False)
+    wide = _wide(x)
+    return torch.ops.aten.grid_sampler_2d(wide, _grid(wide, matrices, size), _BILINEAR, _ZEROS, False).to(x.dtype)
 
 
 def plain_backward(dy: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
     """Its transpose, in plain PyTorch."""
-    grid = _grid(dy, matrices, dy.shape[2:])
-    x = dy.new_empty(1).expand(*dy.shape[:2], *size)  # only its shape is read: the values matter to the grid's gradient
-    dx, _ = torch.ops.aten.grid_sampler_2d_backward(dy, x, grid, _BILINEAR, _ZEROS, False, [True, False])
-    return dx
+    wide = _wide(dy)
+    grid = _grid(wide, matrices, dy.shape[2:])
+    x = wide.new_empty(1).expand(*dy.shape[:2], *size)  # only its shape is read: values matter to the grid's gradient
+    dx, _ = torch.ops.aten.grid_sampler_2d_backward(wide, x, grid, _BILINEAR, _ZEROS, False, [True, False])
+    return dx.to(dy.dtype)
 
 
 torch.library.impl("kaokore::warp", "CompositeExplicitAutograd", plain)

@@ -56,6 +56,18 @@ def test_first_and_second_derivatives_are_right():
     assert gradgradcheck(lambda x: warp(x, matrices, (5, 3)).square(), (x,))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_rounds_once(dtype):
+    x, matrices = draw(2, 3, 60, 50).to(dtype).requires_grad_(), tilted(2)
+    y = warp(x, matrices, (64, 64))
+    (dx,) = torch.autograd.grad(y, x, torch.ones_like(y))
+    wide = x.detach().float().requires_grad_()
+    exact = warp(wide, matrices, (64, 64))
+    (slope,) = torch.autograd.grad(exact, wide, torch.ones_like(exact))
+    torch.testing.assert_close(y, exact.to(dtype))
+    torch.testing.assert_close(dx, slope.to(dtype))
+
+
 def test_a_third_derivative_exists():
     x, matrices = draw(1, 1, 4, 4).requires_grad_(), tilted(1)
     value = warp(x, matrices, (4, 4)).pow(4).sum()
