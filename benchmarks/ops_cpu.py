@@ -22,6 +22,7 @@ import click
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import record
 from benchmarks.training_cpu import forward_g, iteration_rounds, training_state
@@ -29,8 +30,12 @@ from benchmarks.unfused import by_the_book, zero_insertion
 from torch_utils.memory import keep_freed_memory
 from torch_utils.ops import bias_act as bias_act_module
 from torch_utils.ops import synthesis_epilogue as epilogue_module
+from torch_utils.ops import warp as warp_module
 from torch_utils.ops.native import load_ops
 from torch_utils.ops.upfirdn2d import setup_filter
+from training.augment.config import AugmentConfig
+from training.augment.draws import Draws
+from training.augment.pipeline import AugmentPipe
 
 CPU = torch.device("cpu")
 SHAPES = [(16, 64, 16, 16), (16, 32, 32, 32), (16, 16, 64, 64), (1, 64, 256, 256)]
@@ -102,6 +107,39 @@ def epilogue_both(x: Tensor, *, compiled: bool) -> Call:
     scale, noise = torch.rand(x.shape[:2]), torch.randn(x.shape[0], 1, *x.shape[2:])
     b, dy, options = torch.randn(x.shape[1]), torch.randn_like(x), (0.2, 2**0.5, None)
     return lambda: backward(dy, forward(x, scale, noise, b, *options), x, scale, True, *options)
+
+
+class Warps(TorchDispatchMode):
+    """Keeps the arguments of every warp that happens inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen: list[tuple[Any, ...]] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.kaokore.warp.default:
+            self.seen.append(args)
+        return func(*args, **(kwargs or {}))
+
+
+def warp_rows(rounds: int) -> list[dict[str, Any]]:
+    """The warp of an augmentation at its strongest, 16 pictures of 64 pixels, and its transpose."""
+    pipe, draws = AugmentPipe(AugmentConfig(pipe="bgc")), Draws(torch.Generator().manual_seed(0))
+    with Warps() as warps:
+        pipe(torch.randn(16, 3, 64, 64), 0.85, draws)
+    ((x, matrices, size),) = warps.seen
+    dy, back = torch.randn(*x.shape[:2], *size), list(x.shape[2:])
+    ops, calls = torch.ops.kaokore, {}
+    calls["warp forward"] = [
+        partial(warp_module.plain, x, matrices, size),
+        partial(ops.warp, x, matrices, size),
+    ]
+    calls["warp transpose"] = [
+        partial(warp_module.plain_backward, dy, matrices, back),
+        partial(ops.warp_backward, dy, matrices, back),
+    ]
+    shape = f"{list(x.shape)} to {list(size)}, as ADA at 64 pixels"
+    return [row(what, shape, "plain body", pair, rounds) for what, pair in calls.items()]
 
 
 def bare_convolutions(resolution: int, base: int, most: int) -> Call:
@@ -177,7 +215,7 @@ def main(threads: int, quick: bool, worker: str | None, rounds: int) -> None:
     keep_freed_memory()
     print(load_ops("auto", CPU, print))
     with torch.inference_mode():
-        rows = op_rows(1 if quick else ROUNDS)
+        rows = [*op_rows(1 if quick else ROUNDS), *warp_rows(1 if quick else ROUNDS)]
         calls = [bare_convolutions(256, 16384, 512), forward_g(256, 16384, 512, 1)]
         if not quick:
             rows.append(row("generator forward", "256 pixels, channel base 16384", "bare convolutions", calls, ROUNDS))

@@ -22,8 +22,9 @@ def one_thread() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--plain", action="store_true", help="Run with the plain bodies of the ops; default: compiled.")
-    # Given by tests/support/emulated.py to the tests that it starts.
+    # Given by tests that start tests.
     parser.addoption("--emulated-library", help="Test the CUDA kernels of this library; default: compile them.")
+    parser.addoption("--cpp-library", help="Test the C++ bodies of this library; default: those of the cache.")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -100,13 +100,18 @@ class EmulatedBodies(TorchDispatchMode):
 
 def run_tests(library: Path, *tests: Path, sanitised: bool = False) -> subprocess.CompletedProcess[str]:
     """Run the quick kernel tests on a library in a process of its own, until the first failure."""
+    return run_in_a_process(["--emulated-library", str(library), *map(str, tests)], sanitised=sanitised)
+
+
+def run_in_a_process(words: Sequence[str], *, sanitised: bool) -> subprocess.CompletedProcess[str]:
+    """Run the quick ones of some tests, until the first failure; no compiled body but those that are named."""
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-x", "-p", "no:cacheprovider", "-m", "not gpu and not slow"]
     environment = dict(os.environ)
     if sanitised:  # the interpreter itself is not, so the sanitiser's allocator must be there first
         paths = [_of_the_compiler("libasan.so"), _of_the_compiler("libstdc++.so")]
         environment |= {"LD_PRELOAD": ":".join(paths), "ASAN_OPTIONS": "detect_leaks=0"}
     return subprocess.run(
-        [*command, "--plain", "--emulated-library", str(library), *map(str, tests)],
+        [*command, "--plain", *words],
         cwd=REPOSITORY,
         env=environment,
         stdout=subprocess.PIPE,

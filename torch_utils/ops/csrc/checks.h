@@ -30,4 +30,14 @@ inline void check_pictures(const char* op, const torch::stable::Tensor& x) {
   STD_TORCH_CHECK(x.dim() == 4, op, ": x of shape ", shape_of(x), " is not [N, C, H, W]");
 }
 
+// The arguments of the warp and of its transpose.
+inline void check_warp(const char* op, const torch::stable::Tensor& x, const torch::stable::Tensor& matrices,
+                       const std::vector<int64_t>& size) {
+  check_pictures(op, x);
+  STD_TORCH_CHECK(matrices.dim() == 3 && matrices.size(0) == x.size(0) && matrices.size(1) == 2 &&
+                      matrices.size(2) == 3,
+                  op, ": matrices of shape ", shape_of(matrices), " are not [N, 2, 3] for x of shape ", shape_of(x));
+  STD_TORCH_CHECK(size.size() == 2 && size[0] >= 0 && size[1] >= 0, op, ": size is not (height, width)");
+}
+
 }  // namespace kaokore

@@ -94,13 +94,9 @@ __global__ void transpose_kernel(const T* dy, const Wide<T>* matrices, T* dx, Sh
 
 void check(const char* op, const Tensor& x, const Tensor& matrices, const std::vector<int64_t>& size) {
   STD_TORCH_CHECK(on_device(x), op, ": x is on another kind of device than this kernel");
-  STD_TORCH_CHECK(x.dim() == 4, op, ": x of shape ", shape_of(x), " is not [N, C, H, W]");
-  STD_TORCH_CHECK(matrices.dim() == 3 && matrices.size(0) == x.size(0) && matrices.size(1) == 2 &&
-                      matrices.size(2) == 3,
-                  op, ": matrices of shape ", shape_of(matrices), " are not [N, 2, 3] for x of shape ", shape_of(x));
+  check_warp(op, x, matrices, size);
   STD_TORCH_CHECK(on_device(matrices) && matrices.get_device_index() == x.get_device_index(), op,
                   ": matrices are on another device than x");
-  STD_TORCH_CHECK(size.size() == 2 && size[0] >= 0 && size[1] >= 0, op, ": size is not (height, width)");
 }
 
 // In one piece, of the type computed in.

@@ -27,8 +27,8 @@ struct Lookup {
     y0 = (matrix[3] * ((1 - ow) * ih / ow) + matrix[4] * ((1 - oh) * ih / oh) + matrix[5] * ih + (ih - 1)) / 2;
   }
 
-  KAOKORE_HD W x_of(int64_t x, int64_t y) const { return xx * static_cast<W>(x) + xy * static_cast<W>(y) + x0; }
-  KAOKORE_HD W y_of(int64_t x, int64_t y) const { return yx * static_cast<W>(x) + yy * static_cast<W>(y) + y0; }
+  KAOKORE_HD W x_of(W x, W y) const { return xx * x + xy * y + x0; }
+  KAOKORE_HD W y_of(W x, W y) const { return yx * x + yy * y + y0; }
 };
 
 // What input pixel i gives to a bilinear look-up at `position`.
@@ -52,6 +52,18 @@ KAOKORE_HD Range around(W centre, W reach, int64_t size) {
   // fmin and fmax drop what is not a number: for `end` that would be 0.
   return {static_cast<int64_t>(first), centre + reach == centre + reach ? static_cast<int64_t>(end) : size};
 }
+
+// The input pixels that the output may look up, with two pixels to spare for roundings.
+template <class W>
+struct Seen {
+  Range columns, rows;
+
+  KAOKORE_HD Seen(const Lookup<W>& to, const Sizes& sizes) {
+    const W x = static_cast<W>(sizes.out_width - 1) / 2, y = static_cast<W>(sizes.out_height - 1) / 2;  // the centre
+    columns = around(to.x_of(x, y), std::abs(to.xx) * x + std::abs(to.xy) * y + 3, sizes.in_width);
+    rows = around(to.y_of(x, y), std::abs(to.yx) * x + std::abs(to.yy) * y + 3, sizes.in_height);
+  }
+};
 
 // The output pixels that may be looked up less than a pixel from an input pixel, by the inverse of a Lookup. The reach is
 // wide enough for all roundings; where there is no inverse it takes in the whole picture.

@@ -30,8 +30,10 @@ def cuda_body() -> Body:
 
 @pytest.fixture(scope="session")
 def cpp_body(request) -> Body:
-    """The C++ bodies."""
-    if request.config.getoption("--plain") or "ops_cpu" not in load_ops("auto", torch.device("cpu"), print).names:
+    """The C++ bodies, or those of the library named by --cpp-library."""
+    if given := request.config.getoption("--cpp-library"):
+        torch.ops.load_library(given)
+    elif request.config.getoption("--plain") or "ops_cpu" not in load_ops("auto", torch.device("cpu"), print).names:
         pytest.skip("no compiled C++ ops here")
     return Body("cpp", torch.device("cpu"), contextlib.nullcontext)
 

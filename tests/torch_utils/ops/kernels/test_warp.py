@@ -25,7 +25,9 @@ def assert_both_twins(body, x, matrices, size, layout=lambda x: x) -> None:
     assert_twin(body, backward, dy, matrices, list(x.shape[2:]), **tolerances)
 
 
-@pytest.mark.parametrize("sizes", [((5, 7), (5, 7)), ((1, 1), (1, 1)), ((4, 6), (9, 3)), ((20, 17), (31, 25))])
+@pytest.mark.parametrize(
+    "sizes", [((5, 7), (5, 7)), ((1, 1), (1, 1)), ((4, 6), (9, 3)), ((20, 17), (31, 25)), ((70, 9), (6, 75))]
+)
 @pytest.mark.parametrize("channels", [1, 3, 9])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_it_is_the_twin_of_the_plain_body(body, dtype, channels, sizes):
@@ -61,6 +63,14 @@ def test_what_lies_beyond_is_zero_and_what_lies_nowhere_is_no_number(body, numbe
     assert_twin(body, backward, x, matrices, [4, 5], equal_nan=True)
 
 
+@pytest.mark.parametrize("shift", [-4.0, 4.0])
+def test_of_what_lies_beyond_nothing_is_added_not_even_what_is_infinite(body, shift):
+    x = torch.full([1, 1, 4, 5], torch.inf, device=body.device)
+    for matrix in ([[1.0, 0.0, shift], [0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, shift]]):
+        matrices = torch.tensor([matrix], device=body.device)
+        assert_twin(body, forward, x, matrices, [4, 5])
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_layout_in_memory_does_not_matter(body, dtype, layout):
@@ -75,6 +85,19 @@ def test_the_transpose_is_exact(body):
     there = (body.call(forward, x, matrices, [9, 21]) * dy).sum()
     back = (body.call(backward, dy, matrices, [12, 15]) * x).sum()
     torch.testing.assert_close(there, back, rtol=1e-13, atol=1e-13)
+
+
+def test_results_are_the_same_to_the_last_bit_however_many_threads_there_are(body):
+    x, dy, matrices = body.draw(3, 6, 60, 90), body.draw(3, 6, 75, 131, seed=2), tilted(body, 3)
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            results.append((body.call(forward, x, matrices, [75, 131]), body.call(backward, dy, matrices, [60, 90])))
+    finally:
+        torch.set_num_threads(before)
+    for y, dx in results[1:]:
+        assert torch.equal(y, results[0][0]) and torch.equal(dx, results[0][1])
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 4, 4), (2, 0, 4, 4)])

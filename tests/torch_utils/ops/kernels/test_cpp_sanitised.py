@@ -1,0 +1,55 @@
+"""The C++ bodies under AddressSanitizer and UndefinedBehaviorSanitizer, and that these see a fault."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.support.emulated import CSRC, SANITISED, run_in_a_process
+from torch_utils.ops.compiler import flags
+
+HERE = Path(__file__).parent
+TORCH = Path(torch.__file__).parent
+READ_OR_WRITTEN_BEYOND = "AddressSanitizer: heap-buffer-overflow"
+FAULTS = {  # of an op: the right text, the wrong one, and what is said of it
+    "too little room for a frame": ("warp", "(s.in_width + 2 * kFrame)", "s.in_width", READ_OR_WRITTEN_BEYOND),
+    "a frame too narrow": ("warp", "kFrame = 2;", "kFrame = 1;", "Tensor-likes are not"),
+    "an element too many": ("bias_act", "i < end; ++i) element", "i <= end; ++i) element", READ_OR_WRITTEN_BEYOND),
+}
+
+
+def build(sources: Iterable[Path], library: Path) -> Path:
+    """A library of C++ bodies, with sanitisers."""
+    command = ["g++", *flags.HOST, *SANITISED, "-isystem", TORCH / "include", "-shared", *sources, "-o", library]
+    link = [f"-L{TORCH / 'lib'}", "-ltorch", "-ltorch_cpu"]
+    done = subprocess.run([*map(str, command), *link], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return library
+
+
+def run(library: Path, tests: Iterable[Path]) -> subprocess.CompletedProcess[str]:
+    """The kernels' tests on its bodies alone."""
+    return run_in_a_process(["--cpp-library", str(library), "-k", "cpp", *map(str, tests)], sanitised=True)
+
+
+@pytest.mark.slow
+def test_the_bodies_pass_under_address_and_undefined_behaviour_sanitisers(tmp_path):
+    done = run(build(sorted(CSRC.glob("*.cpp")), tmp_path / "library.so"), sorted(HERE.glob("test_*.py")))
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert re.search(r"[1-9]\d\d+ passed", done.stdout)  # not skipped
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(tmp_path, name):
+    op, right, wrong, seen_as = FAULTS[name]
+    source = Path(shutil.copytree(CSRC, tmp_path / "csrc")) / f"{op}.cpp"
+    text = source.read_text()
+    assert right in text, f"{source.name} has changed: {right!r} is not there any more"
+    source.write_text(text.replace(right, wrong))
+    done = run(build([source], tmp_path / "library.so"), [HERE / f"test_{op}.py"])
+    assert done.returncode != 0 and seen_as in done.stdout, done.stdout[-3000:]
