@@ -17,7 +17,7 @@ TORCH = Path(torch.__file__).parent
 READ_OR_WRITTEN_BEYOND = "AddressSanitizer: heap-buffer-overflow"
 FAULTS = {  # of an op: the right text, the wrong one, and what is said of it
     "too little room for a frame": ("warp", "(s.in_width + 2 * kFrame)", "s.in_width", READ_OR_WRITTEN_BEYOND),
-    "a frame too narrow": ("warp", "kFrame = 2;", "kFrame = 1;", "Tensor-likes are not"),
+    "a frame too narrow": ("warp", "kFrame = 2;", "kFrame = 1;", r"isnan\(\)"),
     "an element too many": ("bias_act", "i < end; ++i) element", "i <= end; ++i) element", READ_OR_WRITTEN_BEYOND),
 }
 
@@ -52,4 +52,4 @@ def test_a_planted_fault_is_found(tmp_path, name):
     assert right in text, f"{source.name} has changed: {right!r} is not there any more"
     source.write_text(text.replace(right, wrong))
     done = run(build([source], tmp_path / "library.so"), [HERE / f"test_{op}.py"])
-    assert done.returncode != 0 and seen_as in done.stdout, done.stdout[-3000:]
+    assert done.returncode != 0 and re.search(seen_as, done.stdout), done.stdout[-3000:]
