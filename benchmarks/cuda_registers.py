@@ -56,7 +56,7 @@ def kernels_in(said: str) -> list[Kernel]:
 def _readable(symbols: list[str]) -> list[str]:
     """C++ names without namespaces and arguments."""
     done = subprocess.run(["c++filt"], input="\n".join(symbols), capture_output=True, text=True, check=True)
-    names = (line.replace("(anonymous namespace)::", "").replace("kaokore::", "") for line in done.stdout.splitlines())
+    names = (re.sub(r"\(anonymous namespace\)::|kaokore::(\w+_cuda::)?", "", line) for line in done.stdout.splitlines())
     return [re.sub(r"^void ", "", name.partition(">(")[0] + ">" if ">(" in name else name) for name in names]
 
 

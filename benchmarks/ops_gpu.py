@@ -68,6 +68,7 @@ CASES = {
     "bias_act swish": Case(ops.bias_act.default, lambda x: (x, x[0, :, 0, 0].contiguous(), *SWISH), 0.8),
     "bias_act lrelu backward": Case(ops.bias_act_backward.default, lambda x: (x, x.clone(), None, *LRELU), 0.8),
     "bias_act swish backward": Case(ops.bias_act_backward.default, lambda x: (x, x.clone(), None, *SWISH), 0.8),
+    "bias_act lrelu gradients": Case(ops.bias_act_gradients.default, lambda x: (x, x.clone(), None, *LRELU), 0.8),
     "epilogue": Case(
         ops.synthesis_epilogue.default,
         lambda x: (x, x[:, :, 0, 0].contiguous(), _noise(x), x[0, :, 0, 0].contiguous(), *TAIL),

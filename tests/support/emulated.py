@@ -24,7 +24,7 @@ TORCH = Path(torch.__file__).parent
 
 NAMESPACE = "kaokore_emulated"
 OPS = {  # source → the operators it brings
-    "bias_act.cu": ("bias_act", "bias_act_backward"),
+    "bias_act.cu": ("bias_act", "bias_act_backward", "bias_act_gradients"),
     "synthesis_epilogue.cu": ("synthesis_epilogue", "synthesis_epilogue_backward"),
     "upfirdn2d.cu": ("upfirdn2d",),
     "warp.cu": ("warp", "warp_backward"),

@@ -193,7 +193,8 @@ def _fake_gradients(dy, seen, b, dim, act, alpha, gain, clamp):
 
 
 def _sum_to_bias(dx: Tensor, dim: int) -> Tensor:
-    return dx.sum([axis for axis in range(dx.ndim) if axis != dim % dx.ndim])
+    others = [axis for axis in range(dx.ndim) if axis != dim % dx.ndim]
+    return dx.sum(others) if others else dx.clone()  # torch takes no axes for all axes
 
 
 def _save_forward(ctx, inputs, output):

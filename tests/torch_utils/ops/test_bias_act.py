@@ -167,6 +167,12 @@ def test_the_bias_lies_along_its_dimension(dim):
     torch.testing.assert_close(y.movedim(dim, -1), b.expand(y.movedim(dim, -1).shape))
 
 
+def test_a_bias_of_every_element_gets_the_gradient_of_every_element():
+    x, b = draw(5).requires_grad_(), draw(5, seed=1).requires_grad_()
+    dx, db = torch.autograd.grad(bias_act(x, b, dim=0, act="tanh"), [x, b], draw(5, seed=2))
+    assert torch.equal(dx, db)
+
+
 def test_the_input_is_left_as_it_was():
     x, b = draw(2, 3), draw(3, seed=1)
     before = x.clone()

@@ -17,7 +17,7 @@ from torch_utils.ops.compiler import flags
 from torch_utils.ops.compiler.cache import cache_key, commit, find_intact, intact, writable_folder
 from torch_utils.ops.compiler.library import Library
 from torch_utils.ops.compiler.lock import Held, Say, build_lock
-from torch_utils.ops.compiler.ninja_file import OUTPUT, ninja_file
+from torch_utils.ops.compiler.ninja_file import OUTPUT, build_files
 from torch_utils.ops.compiler.toolchain import Toolchain
 from torch_utils.ops.compiler.watched import Outcome, run_watched
 
@@ -70,7 +70,7 @@ class Builder:
             with build_lock(folder / f"{entry}.lock", self.say, patience=patience, check=self.check) as held:
                 if (found := intact(folder / entry)) is not None:
                     return found
-                return self._build(library, ninja_file(library, self.toolchain, options), folder / entry, held)
+                return self._build(library, build_files(library, self.toolchain, options), folder / entry, held)
         except OSError as error:
             raise storage_error(folder, error) from error
 
@@ -80,7 +80,7 @@ class Builder:
         assert self.toolchain.cuda is not None
         return flags.cuda_flags(self.architectures, self.toolchain.cuda.architectures, portable=self.portable)
 
-    def _build(self, library: Library, text: str, place: Path, held: Held) -> Path:
+    def _build(self, library: Library, files: Mapping[str, str], place: Path, held: Held) -> Path:
         """Build in a folder of this process's own; a failure is left to those who wait for it."""
         failed = place.with_name(f"{place.name}.failed")
         _raise_fresh_failure(failed, held)
@@ -92,7 +92,8 @@ class Builder:
         made = place.with_name(f".{place.name}.tmp-{socket.gethostname()}-{os.getpid()}")
         try:
             made.mkdir(mode=0o700)
-            (made / "build.ninja").write_text(text, encoding="utf-8")
+            for name, text in files.items():
+                (made / name).write_text(text, encoding="utf-8")
             self._compile(library, made, held)
             for leftover in made.glob("*.o"):
                 leftover.unlink()

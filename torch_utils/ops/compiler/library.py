@@ -5,6 +5,9 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent.parent / "csrc"
 _APART = ("filtered_lrelu",)  # CUDA sources that take so long to compile that they get a library of their own
+# CUDA sources that nvcc is given in one go, because torch's headers take it three seconds each time. With these together
+# and upfirdn2d beside them two cores have the same to do (benchmarks/build_ops.py).
+_TOGETHER = ("bias_act.cu", "synthesis_epilogue.cu", "warp.cu")
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,13 @@ class Library:
     def cuda(self) -> bool:
         """Whether nvcc compiles it."""
         return self.sources[0].suffix == ".cu"
+
+    @property
+    def units(self) -> tuple[tuple[Path, ...], ...]:
+        """The sources, those together that are compiled in one go."""
+        together = tuple(path for path in self.sources if path.name in _TOGETHER)
+        alone = tuple((path,) for path in self.sources if path.name not in _TOGETHER)
+        return ((together,) if together else ()) + alone
 
 
 def libraries(*, cuda: bool, folder: Path = SOURCES) -> list[Library]:

@@ -1,4 +1,4 @@
-"""The build.ninja of a library: an edge for each source file, and one that links."""
+"""The build.ninja of a library: an edge for each unit of its sources, and one that links."""
 
 import os
 import shlex
@@ -10,14 +10,23 @@ from torch_utils.ops.compiler.library import Library
 from torch_utils.ops.compiler.toolchain import Toolchain
 
 OUTPUT = "library.so"
+_TOGETHER = "together.cu"  # includes the sources of a unit of several
 
 
-def ninja_file(library: Library, toolchain: Toolchain, compiler_flags: Sequence[str]) -> str:
-    """The text of a build.ninja that makes `library.so` in its own folder.
+def build_files(library: Library, toolchain: Toolchain, compiler_flags: Sequence[str]) -> dict[str, str]:
+    """Name → text of what a folder must hold for ninja to make `library.so` in it.
 
     Args:
         compiler_flags: of `flags.HOST` or `flags.cuda_flags`, without paths.
     """
+    files = {"build.ninja": _ninja_file(library, toolchain, compiler_flags)}
+    for unit in library.units:
+        if len(unit) > 1:
+            files[_TOGETHER] = "".join(f'#include "{path.name}"\n' for path in unit)
+    return files
+
+
+def _ninja_file(library: Library, toolchain: Toolchain, compiler_flags: Sequence[str]) -> str:
     assert toolchain.host is not None
     headers = [toolchain.torch_folder / "include"]
     if library.cuda:
@@ -26,20 +35,18 @@ def ninja_file(library: Library, toolchain: Toolchain, compiler_flags: Sequence[
         compiler = [toolchain.cuda.nvcc, "-ccbin", toolchain.host.program]
     else:
         compiler = toolchain.host.command
-    includes = [word for folder in headers for word in ("-isystem", folder)]
+    includes = ["-I", library.sources[0].parent, *(word for folder in headers for word in ("-isystem", folder))]
     compile_words = [*compiler, *compiler_flags, *includes, "-c"]
     link_words = [*toolchain.host.command, *flags.LINK]
-    objects = [f"{path.name}.o" for path in library.sources]
+    sources = [unit[0] if len(unit) == 1 else Path(_TOGETHER) for unit in library.units]
+    objects = [f"{path.name}.o" for path in sources]
     lines = [
         "ninja_required_version = 1.5",
         "rule compile",
         f"  command = {_command(compile_words)} $in -o $out",
         "rule link",
         f"  command = {_command(link_words)} $in -o $out {_command(_linked(library, toolchain))}",
-        *(
-            f"build {_path(made)}: compile {_path(source)}"
-            for made, source in zip(objects, library.sources, strict=True)
-        ),
+        *(f"build {_path(made)}: compile {_path(source)}" for made, source in zip(objects, sources, strict=True)),
         f"build {OUTPUT}: link {' '.join(map(_path, objects))}",
         f"default {OUTPUT}",
     ]

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #ifdef __CUDACC__
 #define KAOKORE_HD __host__ __device__ __forceinline__
@@ -30,6 +31,25 @@ inline Act act_named(const char* name) {
   }
   return Act::unknown;
 }
+
+// Calls body with the activation as a compile-time constant.
+template <class Body>
+KAOKORE_HD void for_act(Act act, const Body& body) {
+  switch (act) {
+    case Act::relu: return body(std::integral_constant<Act, Act::relu>());
+    case Act::lrelu: return body(std::integral_constant<Act, Act::lrelu>());
+    case Act::tanh: return body(std::integral_constant<Act, Act::tanh>());
+    case Act::sigmoid: return body(std::integral_constant<Act, Act::sigmoid>());
+    case Act::elu: return body(std::integral_constant<Act, Act::elu>());
+    case Act::selu: return body(std::integral_constant<Act, Act::selu>());
+    case Act::softplus: return body(std::integral_constant<Act, Act::softplus>());
+    case Act::swish: return body(std::integral_constant<Act, Act::swish>());
+    default: return body(std::integral_constant<Act, Act::linear>());
+  }
+}
+
+// Those whose slope may be told from the output.
+constexpr KAOKORE_HD bool is_straight(Act act) { return act == Act::linear || act == Act::relu || act == Act::lrelu; }
 
 // Whether the slope is told from the output; reads_output of bias_act.py.
 inline bool reads_output(Act act, double alpha, double gain) {

@@ -5,7 +5,7 @@
 
 #include "device.cuh"
 
-namespace kaokore {
+namespace kaokore::synthesis_epilogue_cuda {
 namespace {
 
 constexpr int kLanes = 32, kWarps = 8;
@@ -353,9 +353,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> synthesis_epilogue_backward(
 }
 
 }  // namespace
-}  // namespace kaokore
+}  // namespace kaokore::synthesis_epilogue_cuda
 
 KAOKORE_OPERATORS(m) {
-  m.impl("synthesis_epilogue", TORCH_BOX(&kaokore::synthesis_epilogue));
-  m.impl("synthesis_epilogue_backward", TORCH_BOX(&kaokore::synthesis_epilogue_backward));
+  m.impl("synthesis_epilogue", TORCH_BOX(&kaokore::synthesis_epilogue_cuda::synthesis_epilogue));
+  m.impl("synthesis_epilogue_backward", TORCH_BOX(&kaokore::synthesis_epilogue_cuda::synthesis_epilogue_backward));
 }

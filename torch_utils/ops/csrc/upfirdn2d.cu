@@ -7,7 +7,7 @@
 #include "device.cuh"
 #include "resampling.h"
 
-namespace kaokore {
+namespace kaokore::upfirdn2d_cuda {
 namespace {
 
 // The taps in memory are [y.taps, x.taps], in the type computed in.
@@ -291,8 +291,8 @@ Tensor upfirdn2d(const Tensor& x, const Tensor& f, const std::vector<int64_t>& u
 }
 
 }  // namespace
-}  // namespace kaokore
+}  // namespace kaokore::upfirdn2d_cuda
 
 KAOKORE_OPERATORS(m) {
-  m.impl("upfirdn2d", TORCH_BOX(&kaokore::upfirdn2d));
+  m.impl("upfirdn2d", TORCH_BOX(&kaokore::upfirdn2d_cuda::upfirdn2d));
 }

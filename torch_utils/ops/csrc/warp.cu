@@ -6,7 +6,7 @@
 #include "device.cuh"
 #include "warping.h"
 
-namespace kaokore {
+namespace kaokore::warp_cuda {
 namespace {
 
 struct Shape {
@@ -136,9 +136,9 @@ Tensor warp_backward(const Tensor& dy, const Tensor& matrices, const std::vector
 }
 
 }  // namespace
-}  // namespace kaokore
+}  // namespace kaokore::warp_cuda
 
 KAOKORE_OPERATORS(m) {
-  m.impl("warp", TORCH_BOX(&kaokore::warp));
-  m.impl("warp_backward", TORCH_BOX(&kaokore::warp_backward));
+  m.impl("warp", TORCH_BOX(&kaokore::warp_cuda::warp));
+  m.impl("warp_backward", TORCH_BOX(&kaokore::warp_cuda::warp_backward));
 }

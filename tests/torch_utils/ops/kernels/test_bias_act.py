@@ -10,15 +10,19 @@ from tests.support.twins import DTYPES, LAYOUTS, assert_twin
 from torch_utils.ops.bias_act import ACTIVATIONS, bias_act, reads_output
 
 forward, backward = torch.ops.kaokore.bias_act.default, torch.ops.kaokore.bias_act_backward.default
+gradients = torch.ops.kaokore.bias_act_gradients.default
 
 
 def assert_both_twins(body, x, b, dim, act, alpha, gain, clamp, layout=lambda x: x) -> None:
-    """Forward, and backward from what the forward saves."""
+    """Forward, and from what it saves backward, without and with the gradient of the bias."""
     options = (dim, act, alpha, gain, clamp)
     assert_twin(body, forward, x, b, *options)
     seen = body.call(forward, x, b, *options) if reads_output(act, alpha, gain) else x
     dy = layout(body.draw(*x.shape, seed=3, dtype=x.dtype)) if x.ndim == 4 else body.draw(*x.shape, dtype=x.dtype)
     assert_twin(body, backward, dy, seen, b, *options)
+    # What is left where many numbers cancel is held against their size, not its own.
+    size_of_sums = {"atol": 1e-5 * x.numel() ** 0.5} if x.dtype == torch.float32 else {}
+    assert_twin(body, gradients, dy, seen, b, *options, **size_of_sums)
 
 
 @pytest.mark.parametrize("clamp", [None, 0.75])
@@ -56,6 +60,32 @@ def test_the_bias_lies_along_its_dimension(body, dim, layout):
     assert_both_twins(body, x, b, dim, "swish", 0.0, 1.0, None)
 
 
+# Of planes in several stretches, of rows in several tiles, of more columns than a block has threads.
+@pytest.mark.parametrize(
+    "size", [(2, 3, 95, 92), (2, 3, 96, 100), (3, 5, 40, 40), (150, 6), (7, 1100), (5, 2500), (2, 1, 9, 9)]
+)
+@pytest.mark.parametrize("memory", ["contiguous", "channels last"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_gradient_of_the_bias_is_the_sum_of_that_of_x(body, dtype, memory, size):
+    x, dy = body.draw(*size, dtype=dtype), body.draw(*size, seed=1, dtype=dtype)
+    if len(size) == 4:
+        x, dy = LAYOUTS[memory](x), LAYOUTS[memory](dy)
+    b = body.draw(size[1], seed=2, dtype=dtype)
+    size_of_sums = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 1e-1}[dtype]
+    for act in ("lrelu", "relu", "swish"):
+        options = (1, act, 0.25, 1.5, 0.75)
+        assert_twin(body, gradients, dy, x, b, *options, atol=size_of_sums * x[:, 0].numel() ** 0.5)
+
+
+def test_sums_repeat_to_the_last_bit(body):
+    for size in ((2, 3, 96, 100), (300, 40)):
+        x, dy = body.draw(*size, dtype=torch.float32), body.draw(*size, seed=1, dtype=torch.float32)
+        once = body.call(gradients, dy, x, None, 1, "lrelu", 0.25, 1.5, None)
+        for _ in range(3):
+            again = body.call(gradients, dy, x, None, 1, "lrelu", 0.25, 1.5, None)
+            assert all(torch.equal(a, b) for a, b in zip(again, once, strict=True))
+
+
 @pytest.mark.parametrize("shape", [(7,), (4, 6), (3, 4, 5), (2, 3, 2, 3, 2)])
 def test_any_number_of_dimensions_goes(body, shape):
     for dim in range(len(shape)):
@@ -74,6 +104,8 @@ def test_an_empty_tensor_stays_empty(body, shape):
     x, b = body.draw(*shape), body.draw(3)
     assert body.call(forward, x, b, 1, "lrelu", 0.2, 1.0, None).shape == shape
     assert body.call(backward, x, x, b, 1, "lrelu", 0.2, 1.0, None).shape == shape
+    dx, db = body.call(gradients, x, x, b, 1, "lrelu", 0.2, 1.0, None)
+    assert dx.shape == shape and db.tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("clamp", [0.1, 0.9, 3.3])

@@ -46,15 +46,24 @@ FAULTS = {
         "  if (threadIdx.x < 16) {\n    __syncthreads();\n  } else {\n    __syncthreads();\n  }\n",
         "divergent barrier: threads of one block wait at lines",
     ),
-    "an element read and written past the end": Fault(
-        "bias_act", "i < count; i += threads", "i <= count; i += threads", READ_BEYOND, sanitised=True
+    "no barrier while a block adds up": Fault("bias_act", BARRIER, "", WRONG_NUMBERS),
+    "no barrier before columns are added up": Fault("bias_act", BARRIER, "", WRONG_NUMBERS, occurrence=1),
+    "an element read past the end": Fault(
+        "bias_act",
+        "loaded[j] = i < at.end ? static_cast<Wide<T>>(from",
+        "loaded[j] = i <= at.end ? static_cast<Wide<T>>(from",
+        READ_BEYOND,
+        sanitised=True,
+    ),
+    "an element written past the end": Fault(
+        "bias_act", "if (i < at.end) to[i]", "if (i <= at.end) to[i]", WRITTEN_BEYOND, sanitised=True
     ),
     "a pixel read past the end": Fault(
         "warp", "column < s.in_width &&", "column <= s.in_width &&", READ_BEYOND, sanitised=True
     ),
     "a pixel read from the next row": Fault("warp", "column < s.in_width &&", "column <= s.in_width &&", WRONG_NUMBERS),
     "a pack read from a place that is not aligned": Fault(
-        "bias_act", "aligned(in) && ", "", "misaligned address", sanitised=True
+        "bias_act", "aligned(p.x) && ", "", "misaligned address", sanitised=True
     ),
     "shared memory written past its end": Fault(
         "upfirdn2d", "(G::kInHeight * G::kPitch)", "(G::kInHeight * G::kPitch - 2)", WRITTEN_BEYOND, sanitised=True
