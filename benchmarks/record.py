@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
 
 
-def circumstances(command: str, threads: int) -> dict[str, Any]:
+def circumstances(command: str, threads: int, **versions: str) -> dict[str, Any]:
     """Command, commit, hardware, versions, date."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
@@ -23,13 +23,13 @@ def circumstances(command: str, threads: int) -> dict[str, Any]:
         "command": command,
         "commit": commit.stdout.strip(),
         "hardware": f"{models[0].split(':')[1].strip()}, {len(models)} cores seen, threads used: {threads}",
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, **versions},
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
 
 
-def write(name: str, command: str, threads: int, rows: list[dict[str, Any]]) -> Path:
-    """Write rows with their circumstances to benchmarks/results/<name>.json."""
+def write(name: str, command: str, threads: int, rows: list[dict[str, Any]], **versions: str) -> Path:
+    """Write rows with their circumstances, those versions among them, to benchmarks/results/<name>.json."""
     path = RESULTS / f"{name}.json"
-    write_text(path, json.dumps(circumstances(command, threads) | {"rows": rows}, indent=1) + "\n")
+    write_text(path, json.dumps(circumstances(command, threads, **versions) | {"rows": rows}, indent=1) + "\n")
     return path

@@ -5,8 +5,8 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent.parent / "csrc"
 _APART = ("filtered_lrelu",)  # CUDA sources that take so long to compile that they get a library of their own
-# CUDA sources that nvcc is given in one go, because torch's headers take it three seconds each time. With these together
-# and upfirdn2d beside them two cores have the same to do (benchmarks/build_ops.py).
+# CUDA sources that nvcc is given in one go: torch's headers take it three seconds each time. With these together and
+# upfirdn2d beside them two cores have the same to do (benchmarks/build_ops.py).
 _TOGETHER = ("bias_act.cu", "synthesis_epilogue.cu", "warp.cu")
 
 
