@@ -36,8 +36,14 @@ class StorageError(UserError):
 
 
 class BuildError(UserError):
-    """A compiled op could not be built, loaded or trusted; `details` holds the compiler's last lines."""
+    """A compiled op could not be built, loaded or trusted.
 
-    def __init__(self, message: str, details: Sequence[str] = ()):
+    Args:
+        details: the compiler's last lines.
+        lasting: whether the same build would fail again, as far as one can tell.
+    """
+
+    def __init__(self, message: str, details: Sequence[str] = (), *, lasting: bool = False):
         super().__init__(message)
+        self.lasting = lasting
         self.details = tuple(printable(line) for line in details)

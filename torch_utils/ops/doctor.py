@@ -67,7 +67,7 @@ def examine(
     wanted = libraries(cuda=True, folder=sources)
     for line in facts(toolchain, wanted, environment):
         click.echo(line)
-    builder = builder_for(toolchain, where, lambda line: click.echo(f"  {line}"), environment)
+    builder = replace(builder_for(toolchain, where, lambda line: click.echo(f"  {line}"), environment), retry=True)
     here = [library for library in wanted if where.type == "cuda" or not library.cuda]
     failures = [failure for library in here if (failure := prepare(library, builder))]
     failures += compile_only(builder, [library for library in wanted if library.cuda], compile_for)

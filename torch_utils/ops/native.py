@@ -17,6 +17,7 @@ import torch
 from torch_utils.errors import BuildError, ConfigError, StorageError
 from torch_utils.ops.compiler.build import Builder
 from torch_utils.ops.compiler.cache import cache_folders
+from torch_utils.ops.compiler.failures import BuildInterruptedError
 from torch_utils.ops.compiler.library import SOURCES, Library, libraries
 from torch_utils.ops.compiler.lock import Say
 from torch_utils.ops.compiler.toolchain import Toolchain, find_toolchain
@@ -67,6 +68,7 @@ def load_ops(
     if mode == "cuda" and not any(library.cuda for library in wanted):
         raise BuildError(f"--ops cuda: there are no CUDA sources in {sources}. Use --ops auto.")
     builder = builder_for(find_toolchain(cuda=on_gpu, environment=environment), device, say, environment)
+    builder = replace(builder, retry=mode == "cuda")
     loaded: list[str] = []
     failures: dict[Library, BuildError | StorageError] = {}
     for library, path in zip(wanted, build_all(builder, wanted), strict=True):
@@ -100,7 +102,7 @@ def build_all(builder: Builder, wanted: Sequence[Library]) -> list[Future[Path]]
 
     def check() -> None:
         if stop.is_set():
-            raise BuildError("interrupted")
+            raise BuildInterruptedError("interrupted")
 
     builder = replace(builder, check=check)
     with ThreadPoolExecutor(max_workers=max(len(wanted), 1)) as pool:

@@ -6,6 +6,7 @@ Loads the library and compares each op it has a body for with the plain one. Pri
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -51,6 +52,8 @@ def in_a_process_of_its_own(
     if outcome.status == 0:
         return
     lines = [line for line in outcome.output.splitlines() if line.strip()]
+    # Time and memory may be there another time: the system's killer, and a GPU that others fill.
+    lasting = outcome.status not in (None, -signal.SIGKILL) and "out of memory" not in outcome.output
     if outcome.status is None:
         reason = f"its first run did not end within {_SECONDS:g} s"
     elif outcome.status < 0:
@@ -59,7 +62,7 @@ def in_a_process_of_its_own(
         reason = "it does not agree with the plain bodies"
     else:
         reason = "its first run failed"
-    raise TrialError(f"{library.name}: built, but {reason}.", lines[-12:])
+    raise TrialError(f"{library.name}: built, but {reason}.", lines[-12:], lasting=lasting)
 
 
 def main(words: list[str]) -> int:

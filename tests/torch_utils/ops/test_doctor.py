@@ -9,7 +9,7 @@ import torch
 
 from tests.support import pretended_op
 from tests.support.pretended_op import NAME, compiled
-from tests.support.toolchains import compiler, twice, without_compilers
+from tests.support.toolchains import answer, compiler, twice, without_compilers
 from torch_utils.errors import BuildError
 from torch_utils.ops import doctor
 from torch_utils.ops.compiler.toolchain import find_toolchain
@@ -61,6 +61,16 @@ def test_a_broken_compiler_shows_its_last_lines_and_ends_with_2(visit, tmp_path)
     assert status == MISSING
     assert f"C++       g++ (Pretended) 12.2.0, {broken}" in lines
     assert "          | twice.cpp:1: error: cannot" in lines
+
+
+def test_it_builds_again_what_failed_before(visit, tmp_path):
+    answer(tmp_path / "csrc")
+    path = compiler(tmp_path / "broken/g++", when_compiling="exit 1")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "CXX": str(path)}
+    assert visit(environment)[0] == MISSING
+    compiler(path, when_compiling='exec g++ "$@"')
+    _, lines = visit(environment)
+    assert any(line.startswith("library   ops_cpu: ready after ") for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,19 @@ def test_an_nvcc_that_fails_is_an_error_with_ops_cuda_after_its_last_lines(load,
     assert said.count("  | nvcc fatal: pretended") == 2
 
 
+def test_a_failure_is_said_again_at_once_and_ops_cuda_tries_again(load, said, toolkits, cuda_sources, tmp_path):
+    nvcc = toolkit(toolkits / "cuda") / "bin/nvcc"
+    nvcc.write_text(nvcc.read_text().replace("*) echo", f"*) echo x >> {tmp_path}/compiled; echo"))
+    assert load("auto", CUDA) == LoadedOps()
+    warning = [line for line in said if not line.startswith("building ")]
+    said.clear()
+    assert load("auto", CUDA) == LoadedOps()
+    assert said == warning and (tmp_path / "compiled").read_text() == "x\nx\n"
+    with pytest.raises(BuildError, match="--ops cuda: ops_cuda: not built"):
+        load("cuda", CUDA)
+    assert (tmp_path / "compiled").read_text() == "x\nx\nx\nx\n"
+
+
 def test_a_file_that_is_no_library_is_an_error_when_loaded(tmp_path):
     (tmp_path / "library.so").write_text("nothing of the kind\n" * 100)
     with pytest.raises(BuildError, match="ops_cpu: built, but it cannot be loaded .*invalid ELF header"):

@@ -38,5 +38,23 @@ def test_a_file_that_is_no_library_is_refused_with_the_reason(tmp_path):
 def test_a_process_that_hangs_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "_SECONDS", 0.1)
     monkeypatch.setattr(sys, "executable", str(script(tmp_path / "python", "sleep 60")))
-    with pytest.raises(TrialError, match=r"its first run did not end within 0\.1 s."):
+    with pytest.raises(TrialError, match=r"its first run did not end within 0\.1 s.") as failure:
         in_a_process_of_its_own(answer(tmp_path), tmp_path / "library.so", nothing)
+    assert not failure.value.lasting
+
+
+@pytest.mark.parametrize(
+    ("does", "lasting"),
+    [
+        ("kill -SEGV $$", True),
+        ("kill -KILL $$", False),  # by the system, for memory
+        ("echo warp turned: differs; exit 3", True),
+        ("echo 'warp turned: breaks (CUDA out of memory.)'; exit 3", False),
+        ("exit 1", True),
+    ],
+)
+def test_a_failure_lasts_unless_memory_was_short(tmp_path, monkeypatch, does, lasting):
+    monkeypatch.setattr(sys, "executable", str(script(tmp_path / "python", does)))
+    with pytest.raises(TrialError) as failure:
+        in_a_process_of_its_own(answer(tmp_path), tmp_path / "library.so", nothing)
+    assert failure.value.lasting is lasting

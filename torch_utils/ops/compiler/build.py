@@ -1,7 +1,7 @@
 """From sources to a library in the cache: once per key, whole or not at all, and never for ever."""
 
-import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -14,10 +14,12 @@ from pathlib import Path
 from torch_utils.errors import BuildError
 from torch_utils.files import storage_error
 from torch_utils.ops.compiler import flags
-from torch_utils.ops.compiler.cache import cache_key, commit, find_intact, intact, writable_folder
+from torch_utils.ops.compiler.cache import cache_key, commit, find_intact, use, writable_folder
+from torch_utils.ops.compiler.failures import BuildInterruptedError, forget, raise_remembered, remember
 from torch_utils.ops.compiler.library import Library
 from torch_utils.ops.compiler.lock import Held, Say, build_lock
 from torch_utils.ops.compiler.ninja_file import OUTPUT, build_files
+from torch_utils.ops.compiler.pruning import prune
 from torch_utils.ops.compiler.toolchain import Toolchain
 from torch_utils.ops.compiler.watched import Outcome, run_watched
 
@@ -25,6 +27,7 @@ SECONDS = 900.0  # for one library; more means that something hangs
 LAST_LINES = 12  # of the compiler, shown with a failure
 _DAY = 86400.0
 _NO_SPACE = "No space left on device"
+_NO_MEMORY = re.compile("out of memory|cannot allocate memory|memory exhausted|Killed signal|Killed$", re.IGNORECASE)
 
 Trial = Callable[[Library, Path, Callable[[], None]], None]  # what, its file, a sign of life; raises BuildError
 
@@ -39,6 +42,7 @@ class Builder:
     trial: tries a new library before it is kept.
     check: called about every second; what it raises ends the build.
     seconds: after which a build is given up.
+    retry: build what lately failed and would fail again.
     """
 
     toolchain: Toolchain
@@ -50,6 +54,7 @@ class Builder:
     check: Callable[[], None] = lambda: None
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     seconds: float = SECONDS
+    retry: bool = False
 
     def build(self, library: Library) -> Path:
         """The library's file: from the cache, or built into it.
@@ -68,7 +73,7 @@ class Builder:
         try:
             patience = 2 * self.seconds
             with build_lock(folder / f"{entry}.lock", self.say, patience=patience, check=self.check) as held:
-                if (found := intact(folder / entry)) is not None:
+                if (found := use(folder / entry)) is not None:
                     return found
                 return self._build(library, build_files(library, self.toolchain, options), folder / entry, held)
         except OSError as error:
@@ -83,7 +88,7 @@ class Builder:
     def _build(self, library: Library, files: Mapping[str, str], place: Path, held: Held) -> Path:
         """Build in a folder of this process's own; a failure is left to those who wait for it."""
         failed = place.with_name(f"{place.name}.failed")
-        _raise_fresh_failure(failed, held)
+        raise_remembered(failed, held, retry=self.retry)
         _sweep(place)
         began = time.monotonic()
         self.say(
@@ -98,12 +103,18 @@ class Builder:
             for leftover in made.glob("*.o"):
                 leftover.unlink()
             path = commit(made, place)
+        except BuildInterruptedError:
+            raise
         except BuildError as error:
-            _remember(failed, error)
+            remember(failed, error)
             raise
         finally:
             shutil.rmtree(made, ignore_errors=True)
         self.say(f"built {library.name} in {time.monotonic() - began:.1f} s")
+        forget(failed)
+        use(place)
+        with suppress(OSError):  # the build went well all the same
+            prune(place.parent, library.name)
         return path
 
     def _compile(self, library: Library, made: Path, held: Held) -> None:
@@ -134,30 +145,15 @@ class Builder:
         not_theirs = ("ninja:", "[", "FAILED:", *(f"{shlex.quote(os.fspath(program))} " for program in programs))
         lines = [line for line in outcome.output.splitlines() if line.strip() and not line.startswith(not_theirs)]
         details = lines[-LAST_LINES:]
+        lasting = False
         if outcome.status is None:
             message = f"{library.name}: not built within {self.seconds:g} s. Is the machine overloaded?"
         elif any(_NO_SPACE in line for line in lines):
             message = f"{library.name}: not built, no space left in {folder}. Free some."
         else:
             message = f"{library.name}: not built, the compiler failed. Its last lines follow."
-        return BuildError(message, details)
-
-
-def _remember(path: Path, error: BuildError) -> None:
-    """Leave the failure to those who wait for this build, so that they do not all repeat it."""
-    with suppress(OSError):  # a full disk: then they repeat it
-        path.write_text(json.dumps({"message": str(error), "details": error.details}), encoding="utf-8")
-
-
-def _raise_fresh_failure(path: Path, held: Held) -> None:
-    """Raise what the process failed with for which this one has waited; older failures are tried again."""
-    try:
-        if time.time() - path.stat().st_mtime > held.waited:
-            return
-        failure = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    raise BuildError(failure["message"], failure["details"])
+            lasting = not any(_NO_MEMORY.search(line) for line in lines)
+        return BuildError(message, details, lasting=lasting)
 
 
 def _sweep(place: Path) -> None:

@@ -4,6 +4,7 @@ An entry is a folder, `<library>-<key>`, renamed into place when it is whole; th
 """
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -22,8 +24,9 @@ from torch_utils.ops.compiler.ninja_file import OUTPUT
 from torch_utils.ops.compiler.toolchain import Toolchain
 
 _NAME = "kaokore-stylegan"
-_DIGEST = "sha256"
-_KEY_LENGTH = 24  # hexadecimal digits
+DIGEST = "sha256"
+KEY_LENGTH = 24  # hexadecimal digits
+_held: dict[Path, int] = {}  # entry in use → a descriptor whose lock says so, as long as this process lives
 
 
 def cache_folders(environment: Mapping[str, str] = os.environ) -> list[Path]:
@@ -80,7 +83,7 @@ def cache_key(library: Library, toolchain: Toolchain, compiler_flags: Sequence[s
         parts["nvcc"] = toolchain.cuda.version
     else:
         parts["processor"] = processor()
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_KEY_LENGTH]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:KEY_LENGTH]
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
@@ -95,8 +98,36 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def find_intact(folders: Sequence[Path], entry: str) -> Path | None:
-    """The library of an entry, where it is whole and in a folder that nobody else writes to."""
-    return next((path for folder in folders if (path := intact(folder / entry))), None)
+    """The library of an entry, where it is whole and in a folder that nobody else writes to; it is now in use."""
+    return next((path for folder in folders if (path := use(folder / entry))), None)
+
+
+def use(place: Path) -> Path | None:
+    """The library in an entry's folder if it is intact; from now on nobody takes it away (see `pruning`)."""
+    try:
+        descriptor = os.open(place / DIGEST, os.O_RDONLY)
+    except OSError:
+        return None
+    if not _lock_shared(descriptor) or (path := intact(place)) is None:
+        os.close(descriptor)
+        return None
+    if (before := _held.get(place)) is not None:
+        os.close(before)
+    _held[place] = descriptor
+    with suppress(OSError):  # a cache that cannot be written
+        os.utime(place / DIGEST)  # the time of its last use
+    return path
+
+
+def _lock_shared(descriptor: int) -> bool:
+    """False where the entry is just being taken away."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: there nothing is taken away
+        return True
+    return True
 
 
 def intact(place: Path) -> Path | None:
@@ -104,7 +135,7 @@ def intact(place: Path) -> Path | None:
     path = place / OUTPUT
     try:
         check_private(place)
-        stored = (place / _DIGEST).read_text(encoding="ascii")
+        stored = (place / DIGEST).read_text(encoding="ascii")
         return path if hashlib.sha256(path.read_bytes()).hexdigest() == stored else None
     except (OSError, UnicodeDecodeError):
         return None
@@ -118,7 +149,7 @@ def commit(made: Path, place: Path) -> Path:
     """
     library = made / OUTPUT
     try:
-        digest = made / _DIGEST
+        digest = made / DIGEST
         digest.write_text(hashlib.sha256(library.read_bytes()).hexdigest(), encoding="ascii")
         for path in (library, digest):
             sync(path)

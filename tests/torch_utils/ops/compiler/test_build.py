@@ -14,7 +14,9 @@ import pytest
 
 from tests.support.toolchains import answer, compiler, toolkit
 from torch_utils.errors import BuildError, StorageError
+from torch_utils.ops.compiler.build import Builder
 from torch_utils.ops.compiler.cuda_toolkit import CudaToolkit
+from torch_utils.ops.compiler.failures import BuildInterruptedError
 from torch_utils.ops.compiler.library import Library
 
 # Builds the library of argv[2] with the compiler argv[3] into the cache argv[1].
@@ -143,12 +145,105 @@ def test_a_compiler_that_fails_is_one_error_with_its_last_lines(builder_with, li
     assert leftovers(tmp_path / "cache") == []
 
 
-def test_a_failed_build_is_tried_again_by_the_next_process(builder_with, library, tmp_path):
-    path = compiler(tmp_path / "mended/g++", when_compiling="exit 1")
-    with pytest.raises(BuildError):
-        builder_with(path).build(library)
-    compiler(path, when_compiling='exec g++ "$@"')
-    assert ctypes.CDLL(str(builder_with(path).build(library))).answer() == 42
+@pytest.fixture
+def failing(builder_with, tmp_path):
+    """A builder whose compiler fails, saying so, and notes each time it is called; and how often it was."""
+
+    def make(says: str = "answer.cpp:1: error: no") -> Builder:
+        doing = f"echo x >> {tmp_path}/compiled; echo '{says}'; exit 1"
+        return builder_with(compiler(tmp_path / "failing/g++", when_compiling=doing))
+
+    return make
+
+
+def failure_of(builder: Builder, library: Library) -> tuple[str, tuple[str, ...]]:
+    with pytest.raises(BuildError) as failure:
+        builder.build(library)
+    return str(failure.value), failure.value.details
+
+
+def times_compiled(tmp_path: Path) -> int:
+    return len((tmp_path / "compiled").read_text().split())
+
+
+def test_what_the_compiler_refused_is_said_again_without_compiling(failing, library, said, tmp_path):
+    first = failure_of(failing(), library)
+    said.clear()
+    assert failure_of(failing(), library) == first
+    assert first == ("ops_cpu: not built, the compiler failed. Its last lines follow.", ("answer.cpp:1: error: no",))
+    assert times_compiled(tmp_path) == 1 and said == []
+
+
+def test_it_is_compiled_again_after_a_day_for_other_sources_or_when_asked(failing, library, tmp_path):
+    failure_of(failing(), library)
+    failure_of(replace(failing(), retry=True), library)
+    assert times_compiled(tmp_path) == 2
+    (remembered,) = (tmp_path / "cache").glob("*.failed")
+    then = time.time() - 86400 - 60
+    os.utime(remembered, (then, then))
+    failure_of(failing(), library)
+    assert times_compiled(tmp_path) == 3
+    failure_of(failing(), answer(tmp_path / "sources", 43))
+    assert times_compiled(tmp_path) == 4
+
+
+def test_a_build_that_goes_well_at_last_is_no_longer_remembered_as_failed(failing, builder_with, library, tmp_path):
+    failure_of(failing(), library)
+    mended = builder_with(compiler(tmp_path / "failing/g++", when_compiling='exec g++ "$@"'))
+    assert ctypes.CDLL(str(replace(mended, retry=True).build(library))).answer() == 42
+    assert list((tmp_path / "cache").glob("*.failed")) == []
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "g++: fatal error: Killed signal terminated program cc1plus",
+        "virtual memory exhausted",
+        "No space left on device",
+    ],
+)
+def test_what_may_go_better_another_time_is_tried_at_once(failing, library, tmp_path, says):
+    for _ in range(2):
+        failure_of(failing(says), library)
+    assert times_compiled(tmp_path) == 2
+
+
+def test_a_build_that_ran_out_of_time_is_tried_again(builder_with, library, tmp_path):
+    doing = f"echo x >> {tmp_path}/compiled; sleep 60"
+    slow = replace(builder_with(compiler(tmp_path / "slow/g++", when_compiling=doing)), seconds=0.5)
+    for _ in range(2):
+        failure_of(slow, library)
+    assert times_compiled(tmp_path) == 2
+
+
+@pytest.mark.parametrize(("lasting", "tried"), [(True, 1), (False, 2)])
+def test_what_its_trial_found_wrong_is_remembered_if_it_would_be_found_again(builder, library, lasting, tried):
+    trials = []
+
+    def refuse(*_) -> None:
+        trials.append("tried")
+        raise BuildError("it computes nonsense", lasting=lasting)
+
+    for _ in range(2):
+        assert failure_of(replace(builder, trial=refuse), library)[0] == "it computes nonsense"
+    assert len(trials) == tried
+
+
+@pytest.mark.parametrize("text", ["", "{half", "[]", '{"message": 1}'])
+def test_a_damaged_memory_of_a_failure_counts_for_nothing(failing, builder, library, tmp_path, text):
+    failure_of(failing(), library)
+    (remembered,) = (tmp_path / "cache").glob("*.failed")
+    remembered.write_text(text)
+    failure_of(failing(), library)
+    assert times_compiled(tmp_path) == 2
+
+
+def test_an_interruption_is_no_failure(builder, library, tmp_path):
+    def interrupted() -> None:
+        raise BuildInterruptedError("interrupted")
+
+    failure_of(replace(builder, check=interrupted, trial=lambda library, path, beat: beat()), library)
+    assert list((tmp_path / "cache").glob("*.failed")) == []
 
 
 def test_a_compiler_that_hangs_is_ended(builder_with, library, tmp_path):
