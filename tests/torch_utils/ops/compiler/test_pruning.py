@@ -23,13 +23,15 @@ assert find_intact([Path(sys.argv[1])], sys.argv[2])
 print("in use", flush=True)
 time.sleep(60)
 """
-# Prunes the cache argv[1] over and over, and says whether anything went wrong.
+# Prunes the cache argv[1] as soon as the file argv[2] is there.
 PRUNER = """
 import sys
 from pathlib import Path
 from torch_utils.ops.compiler.pruning import prune
-for _ in range(300):
-    prune(Path(sys.argv[1]), "ops_cpu", kept=2)
+print("ready", flush=True)
+while not Path(sys.argv[2]).exists():
+    pass
+prune(Path(sys.argv[1]), "ops_cpu", kept=2)
 """
 
 
@@ -102,16 +104,17 @@ def test_without_locks_nothing_is_taken_away_and_everything_found(tmp_path, monk
 
 
 def test_processes_that_prune_at_once_do_each_other_no_harm(tmp_path, repository):
-    for number in range(40):
-        stored(tmp_path, number, days=number)
-    command = [sys.executable, "-c", PRUNER, tmp_path]
-    pruners = [
-        subprocess.Popen(command, cwd=repository, stderr=subprocess.PIPE, text=True, env={**os.environ, "LC_ALL": "C"})
-        for _ in range(3)
-    ]
+    for number in range(100):
+        stored(tmp_path / "cache", number, days=number)
+    command = [sys.executable, "-c", PRUNER, tmp_path / "cache", tmp_path / "go"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pruners = [subprocess.Popen(command, cwd=repository, **pipes) for _ in range(3)]
+    for process in pruners:
+        assert process.stdout.readline() == "ready\n"
+    (tmp_path / "go").touch()
     said = [process.communicate(timeout=120)[1] for process in pruners]
     assert [process.returncode for process in pruners] == [0, 0, 0], said
-    assert names(tmp_path) == [entry(0), entry(1)]
+    assert names(tmp_path / "cache") == [entry(0), entry(1)]
 
 
 @pytest.mark.parametrize(("days", "stays"), [(0.5, True), (2, False)])
