@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 # What runs a second time on the plain bodies of the ops, which are the specification.
 ON_PLAIN_BODIES := tests/networks tests/training/losses tests/training/augment \
-	$(addprefix tests/torch_utils/ops/test_,bias_act.py upfirdn2d.py synthesis_epilogue.py conv2d_resample.py warp.py)
+	$(addprefix tests/torch_utils/ops/test_,bias_act.py upfirdn2d.py synthesis_epilogue.py conv2d_resample.py warp.py registration.py)
 
 .PHONY: demo test test-long lint bench doctor clean
 
