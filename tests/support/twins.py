@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
 from torch import Tensor
 from torch._ops import OpOverload
 
@@ -53,6 +54,25 @@ def assert_twin(body: Body, op: OpOverload, *arguments: Any, **tolerances: Any) 
     for mine, theirs in zip(_several(ours), _several(exact), strict=True):
         assert mine.dtype == dtype
         torch.testing.assert_close(mine.cpu(), theirs.to(dtype), **tolerances)
+
+
+def random_twins(check: Callable[..., None], few: int, **strategies: Any) -> tuple[Callable, Callable]:
+    """Two tests that check(body, **case) holds for random cases: for a few of them, and in the long tests 2,000.
+
+    The strategies are hypothesis's, by the names of check's arguments.
+    """
+
+    def test_random_cases_are_twins(body, **case):
+        check(body, **case)
+
+    def test_two_thousand_random_cases_are_twins(body, **case):
+        check(body, **case)
+
+    def drawn(test: Callable, examples: int) -> Callable:
+        return settings(max_examples=examples, deadline=None)(given(**strategies)(test))
+
+    slow = pytest.mark.slow(drawn(test_two_thousand_random_cases_are_twins, 2000))
+    return drawn(test_random_cases_are_twins, few), slow
 
 
 def _several(results: Any) -> Iterator[Tensor]:

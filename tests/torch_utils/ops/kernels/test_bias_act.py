@@ -1,12 +1,11 @@
 import pytest
 import torch
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
 from tests.support.closeness import assert_golden
 from tests.support.golden import golden_cases, golden_tensors
-from tests.support.twins import DTYPES, LAYOUTS, assert_twin
+from tests.support.twins import DTYPES, LAYOUTS, assert_twin, random_twins
 from torch_utils.ops.bias_act import ACTIVATIONS, bias_act, reads_output
 
 forward, backward = torch.ops.kaokore.bias_act.default, torch.ops.kaokore.bias_act_backward.default
@@ -176,7 +175,16 @@ def test_what_does_not_fit_is_refused_in_one_line(body, change, message):
         body.call(forward, *arguments, None)
 
 
-random_cases = given(
+def assert_random_twin(body, size, order, dim, biased, act, alpha, clamp, dtype) -> None:
+    order, dim = [axis for axis in order if axis < len(size)], dim % len(size)
+    x = body.draw(*(size[axis] for axis in order), dtype=dtype).permute([order.index(a) for a in range(len(size))])
+    b = body.draw(size[dim], seed=1, dtype=dtype) if biased else None
+    assert_both_twins(body, x, b, dim, act, alpha, 1.5, clamp)
+
+
+test_random_cases_are_twins, test_two_thousand_random_cases_are_twins = random_twins(
+    assert_random_twin,
+    few=100,
     size=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     order=st.permutations(range(4)),
     dim=st.integers(0, 3),
@@ -186,23 +194,3 @@ random_cases = given(
     clamp=st.sampled_from([None, 0.5, 1.25]),
     dtype=st.sampled_from(DTYPES),
 )
-
-
-def assert_random_twin(body, size, order, dim, biased, act, alpha, clamp, dtype) -> None:
-    order, dim = [axis for axis in order if axis < len(size)], dim % len(size)
-    x = body.draw(*(size[axis] for axis in order), dtype=dtype).permute([order.index(a) for a in range(len(size))])
-    b = body.draw(size[dim], seed=1, dtype=dtype) if biased else None
-    assert_both_twins(body, x, b, dim, act, alpha, 1.5, clamp)
-
-
-@settings(max_examples=100, deadline=None)
-@random_cases
-def test_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)
-
-
-@pytest.mark.slow
-@settings(max_examples=2000, deadline=None)
-@random_cases
-def test_two_thousand_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)

@@ -1,10 +1,9 @@
 import pytest
 import torch
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
-from tests.support.twins import DTYPES, LAYOUTS, assert_twin
+from tests.support.twins import DTYPES, LAYOUTS, assert_twin, random_twins
 from torch_utils.ops.synthesis_epilogue import synthesis_epilogue
 
 forward = torch.ops.kaokore.synthesis_epilogue.default
@@ -121,7 +120,14 @@ def test_what_does_not_fit_is_refused_in_one_line(body, change, message):
         body.call(forward, *inputs, 0.2, 1.0, None)
 
 
-random_cases = given(
+def assert_random_twin(body, size, dtype, noise, scaled, layouts, clamp) -> None:
+    x, *others = arguments(body, size, dtype, noise, scaled)
+    assert_both_twins(body, LAYOUTS[layouts[0]](x), *others, 0.25, 1.5, clamp, layout=LAYOUTS[layouts[1]])
+
+
+test_random_cases_are_twins, test_two_thousand_random_cases_are_twins = random_twins(
+    assert_random_twin,
+    few=40,
     size=st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 20), st.integers(1, 20)),
     dtype=st.sampled_from(DTYPES),
     noise=st.sampled_from(list(NOISES)),
@@ -129,21 +135,3 @@ random_cases = given(
     layouts=st.lists(st.sampled_from(list(LAYOUTS)), min_size=2, max_size=2),
     clamp=st.sampled_from([None, 0.5, 1.25]),
 )
-
-
-def assert_random_twin(body, size, dtype, noise, scaled, layouts, clamp) -> None:
-    x, *others = arguments(body, size, dtype, noise, scaled)
-    assert_both_twins(body, LAYOUTS[layouts[0]](x), *others, 0.25, 1.5, clamp, layout=LAYOUTS[layouts[1]])
-
-
-@settings(max_examples=40, deadline=None)
-@random_cases
-def test_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)
-
-
-@pytest.mark.slow
-@settings(max_examples=2000, deadline=None)
-@random_cases
-def test_two_thousand_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)

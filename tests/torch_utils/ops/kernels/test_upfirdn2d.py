@@ -1,12 +1,12 @@
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
 from tests.support.closeness import assert_golden
 from tests.support.golden import COPIES, golden_cases, golden_tensors
-from tests.support.twins import DTYPES, LAYOUTS, assert_twin
+from tests.support.twins import DTYPES, LAYOUTS, assert_twin, random_twins
 from torch_utils.ops.upfirdn2d import downsample2d, filter2d, upfirdn2d, upsample2d
 
 op = torch.ops.kaokore.upfirdn2d.default
@@ -141,17 +141,6 @@ def test_what_does_not_fit_is_refused_in_one_line(body, change, message):
 factors = st.tuples(st.integers(1, 3), st.integers(1, 3)) | st.sampled_from([(1, 1), (2, 2)])
 
 
-random_cases = given(
-    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
-    taps=st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 26)),
-    up=factors,
-    down=factors,
-    padding=st.tuples(*[st.integers(-4, 12)] * 4),
-    flip=st.booleans(),
-    dtype=st.sampled_from(DTYPES),
-)
-
-
 def assert_random_twin(body, size, taps, up, down, padding, flip, dtype) -> None:
     for axis in (0, 1):  # x, then y
         pixels = size[1 - axis] * up[axis]
@@ -161,14 +150,14 @@ def assert_random_twin(body, size, taps, up, down, padding, flip, dtype) -> None
     assert_twin(body, op, x, f, list(up), list(down), list(padding), flip, 1.5, **tolerance(dtype, taps))
 
 
-@settings(max_examples=60, deadline=None)
-@random_cases
-def test_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)
-
-
-@pytest.mark.slow
-@settings(max_examples=2000, deadline=None)
-@random_cases
-def test_two_thousand_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)
+test_random_cases_are_twins, test_two_thousand_random_cases_are_twins = random_twins(
+    assert_random_twin,
+    few=60,
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    taps=st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 26)),
+    up=factors,
+    down=factors,
+    padding=st.tuples(*[st.integers(-4, 12)] * 4),
+    flip=st.booleans(),
+    dtype=st.sampled_from(DTYPES),
+)

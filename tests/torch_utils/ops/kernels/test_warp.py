@@ -1,10 +1,9 @@
 import pytest
 import torch
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
-from tests.support.twins import DTYPES, LAYOUTS, assert_twin
+from tests.support.twins import DTYPES, LAYOUTS, assert_twin, random_twins
 from torch_utils.ops.warp import warp
 
 forward, backward = torch.ops.kaokore.warp.default, torch.ops.kaokore.warp_backward.default
@@ -131,29 +130,18 @@ def test_what_does_not_fit_is_refused_in_one_line(body, op, change, message):
         body.call(op, *arguments)
 
 
-random_cases = given(
-    sizes=st.tuples(*[st.integers(1, 24)] * 4),
-    channels=st.integers(1, 6),
-    seed=st.integers(0, 2**31),
-    amount=st.floats(0, 2),
-    dtype=st.sampled_from(DTYPES),
-)
-
-
 def assert_random_twin(body, sizes, channels, seed, amount, dtype) -> None:
     x = body.draw(2, channels, *sizes[:2], dtype=dtype)
     matrices = torch.tensor(IDENTITY, device=body.device) + amount * body.draw(2, 2, 3, seed=seed)
     assert_both_twins(body, x, matrices, sizes[2:])
 
 
-@settings(max_examples=60, deadline=None)
-@random_cases
-def test_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)
-
-
-@pytest.mark.slow
-@settings(max_examples=2000, deadline=None)
-@random_cases
-def test_two_thousand_random_cases_are_twins(body, **case):
-    assert_random_twin(body, **case)
+test_random_cases_are_twins, test_two_thousand_random_cases_are_twins = random_twins(
+    assert_random_twin,
+    few=60,
+    sizes=st.tuples(*[st.integers(1, 24)] * 4),
+    channels=st.integers(1, 6),
+    seed=st.integers(0, 2**31),
+    amount=st.floats(0, 2),
+    dtype=st.sampled_from(DTYPES),
+)
