@@ -4,11 +4,12 @@
 
 Builds the C++ library, and the CUDA libraries for each architecture, as a first start does, but into a folder that is
 thrown away, and without the trial. The compilers take all cores. On a machine that others use as well the least of
-several rounds comes nearest to what an idle one takes; how busy it was stands beside each. Needs no GPU. Writes
-benchmarks/results/build_ops.json.
+several rounds comes nearest to what an idle one takes; the processor's own seconds, which others change little, and
+how busy it was stand beside. Needs no GPU. Writes benchmarks/results/build_ops.json.
 """
 
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -27,35 +28,37 @@ from torch_utils.ops.compiler.toolchain import find_toolchain
 from torch_utils.ops.native import builder_for
 
 
-def seconds_of(builder: Builder, library: Library) -> float:
-    """One build into an empty cache."""
+def seconds_of(builder: Builder, library: Library) -> tuple[float, float]:
+    """Of one build into an empty cache: on the clock, and of the processor's cores together."""
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
+        began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         replace(builder, folders=[Path(folder)]).build(library)
-        return time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        return time.perf_counter() - began, used
 
 
 def measure(builder: Builder, work: list[tuple[Library, str]], rounds: int, pause: float) -> list[dict[str, Any]]:
     """A row for each library and architecture; all of them in every round, so that a busy moment hits all alike."""
-    times: list[list[float]] = [[] for _ in work]
-    busy: list[list[float]] = [[] for _ in work]
-    for turn in range(rounds):
-        time.sleep(pause if turn else 0)
-        for index, (library, architecture) in enumerate(work):
-            busy[index].append(round(os.getloadavg()[0], 2))
-            one = replace(builder, architectures=(architecture,) if architecture else ())
-            times[index].append(round(seconds_of(one, library), 2))
-    return [
+    rows = [
         {
             "library": library.name,
             "architecture": f"sm_{architecture}" if architecture else "this processor",
-            "least_s": min(column),
-            "median_s": round(statistics.median(column), 2),
-            "seconds": column,
-            "load_before": load,
+            "seconds": [],
+            "processor_s": [],
+            "load_before": [],
         }
-        for (library, architecture), column, load in zip(work, times, busy, strict=True)
+        for library, architecture in work
     ]
+    for turn in range(rounds):
+        time.sleep(pause if turn else 0)
+        for row, (library, architecture) in zip(rows, work, strict=True):
+            row["load_before"].append(round(os.getloadavg()[0], 2))
+            one = replace(builder, architectures=(architecture,) if architecture else ())
+            took, used = seconds_of(one, library)
+            row["seconds"].append(round(took, 2))
+            row["processor_s"].append(round(used, 2))
+    return [row | {"least_s": min(row["seconds"]), "median_s": statistics.median(row["seconds"])} for row in rows]
 
 
 @click.command(context_settings={"show_default": True})
@@ -76,7 +79,10 @@ def main(architectures: tuple[str, ...], rounds: int, pause: float, quick: bool)
     builder = replace(builder_for(toolchain, torch.device("cpu"), lambda line: None), trial=None)
     rows = measure(builder, work, rounds, pause)
     for row in rows:
-        print(f"{row['library']:26} {row['architecture']:15} {row['least_s']:6.1f} s (median {row['median_s']:.1f})")
+        print(
+            f"{row['library']:26} {row['architecture']:15} {row['least_s']:6.1f} s (median {row['median_s']:.1f}, "
+            f"processor {min(row['processor_s']):.1f})"
+        )
     if not quick:
         compilers = {"host": toolchain.host.version, "nvcc": f"{toolchain.cuda.version}, {toolchain.cuda.origin}"}
         command = f"python -m benchmarks.build_ops --rounds {rounds} --pause {pause:g}"

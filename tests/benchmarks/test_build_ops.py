@@ -18,3 +18,4 @@ def test_every_round_builds_anew(tmp_path):
     (row,) = measure(builder, [(answer(tmp_path), "")], 2, 0.0)
     assert sum(line.startswith("built ops_cpu") for line in said) == 2
     assert 0 < row["least_s"] == min(row["seconds"]) and len(row["load_before"]) == 2
+    assert min(row["processor_s"]) > 0
