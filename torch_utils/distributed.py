@@ -10,13 +10,15 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from torch_utils.errors import UserError
 from torch_utils.watch import LostError, Watch
 
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=6)  # the others wait that long while the main process scores or saves
-_groups: dict[str, dist.ProcessGroup] = {}
+_groups: dict[str, Any] = {}
 _watch: Watch | None = None
 
 
@@ -57,14 +59,16 @@ def join(*, on_gpu: bool, timeout: float, end: Callable[[LostError], None]) -> N
     """
     global _watch
     longest = timedelta(seconds=timeout * 4)  # the watch is there earlier
-    store, number, count = next(iter(dist.rendezvous("env://", timeout=longest)))
+    store, number, count = next(iter(rendezvous("env://", timeout=longest)))
+    # The agent's store outlives a restart: each attempt has names of its own, or it would call at dead addresses.
+    store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     if on_gpu:
         torch.cuda.set_device(local_rank())
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     dist.init_process_group(backend, store=store, rank=number, world_size=count, timeout=longest)
     _groups["control"] = dist.new_group(backend="gloo", timeout=longest)
     _groups["patient"] = dist.new_group(backend="gloo", timeout=_PATIENCE)
-    _watch = Watch(dist.PrefixStore("watch", store), number, count, timeout, end)
+    _watch = Watch(PrefixStore("watch", store), number, count, timeout, end)
 
 
 def leave() -> None:

@@ -99,6 +99,7 @@ class GradientSum:
             answers = [bucket.arrive() for bucket in self.buckets]
             numbers = torch.cat([flags for _, flags in answers]).tolist()  # the one wait for a GPU
         reached: list[float] = []
+        note = 0.0
         for bucket in self.buckets:
             count = len(bucket.parameters)
             reached += numbers[:count]

@@ -66,7 +66,7 @@ def launch(command: Sequence[str], *, processes: int, max_restarts: int) -> int:
         agent = _Agent(command, processes, max_restarts, folder)
         for number in (*_STOPPING, signal.SIGUSR1):
             signal.signal(number, agent.pass_on)
-        result = agent.run()
+        result: RunResult = agent.run()  # type: ignore[assignment] - torch's decorator hides the types, here and below
     if not result.is_failed():
         return 0
     return agent.asked_to_stop or _tell(first_failure(result))
@@ -124,16 +124,16 @@ class _Agent(LocalElasticAgent):
         if not workers and status:
             sys.exit(status)
 
-    def _start_workers(self, worker_group: WorkerGroup) -> dict[int, Any]:
-        pids = super()._start_workers(worker_group)
+    def _start_workers(self, worker_group: WorkerGroup) -> dict[int, Any]:  # type: ignore[override]
+        pids = super()._start_workers(worker_group)  # type: ignore[call-arg]
         context = self._pcontext
         assert context is not None
         close = context.close  # called when one has failed; by default the others would have half a minute
         context.close = lambda death_sig=None, timeout=30: close(death_sig, min(timeout, _GRACE))
         return pids
 
-    def _monitor_workers(self, worker_group: WorkerGroup) -> RunResult:
-        result = super()._monitor_workers(worker_group)
+    def _monitor_workers(self, worker_group: WorkerGroup) -> RunResult:  # type: ignore[override]
+        result = super()._monitor_workers(worker_group)  # type: ignore[call-arg]
         if result.is_failed() and self._remaining_restarts > 0:
             failure = first_failure(result)
             if failure.is_final or self.asked_to_stop:

@@ -255,8 +255,8 @@ class Run:
         if self.skipped[step] >= _MOST_SKIPPED:
             raise DivergedError(
                 f"{self.folder}: the gradient of step '{step}' was not finite {_MOST_SKIPPED} times in a row (image "
-                f"{self.state.images_seen}, first: {fault}). Go on from an older snapshot with --resume and another --outdir, "
-                "with a lower learning rate or --precision fp32."
+                f"{self.state.images_seen}, first: {fault}). Go on from an older snapshot with --resume and another "
+                "--outdir, with a lower learning rate or --precision fp32."
             )
 
     def _save_for_signal(self, status: int) -> None:
