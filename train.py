@@ -13,6 +13,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--data", required=True, type=_PATH, help="Archive (.zip) of dataset_tool.py.")
 @click.option("--outdir", type=_PATH, help="The run's folder. Default: runs/<zip>-<preset>.")
 @click.option("--gpus", type=click.IntRange(min=0), help="GPUs; 0 is the CPU. Default: 1 if there is one, else 0.")
+@click.option("--processes", type=click.IntRange(min=1), help="Processes that share the CPU, with --gpus 0.")
 @click.option("--cfg", help="Preset: auto, kaokore, paper256, … Default: auto.")
 @click.option("--config", "config_file", type=_PATH, help="Options as JSON, like a run's config.json.")
 @click.option("--batch", type=click.IntRange(min=1), help="Pictures a step, over all GPUs.")
@@ -39,6 +40,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "bf16"]), help="Of the highest resolutions, on GPU.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads that decode pictures.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the CPU computations.")
+@click.option("--timeout", type=float, help="Seconds to wait for a process before it counts as lost. Default: 100.")
+@click.option("--max-restarts", type=click.IntRange(min=0), help="Start again so often by itself after a crash.")
 @click.option(
     "--ops",
     type=click.Choice(["auto", "cuda", "reference"]),
@@ -53,24 +56,31 @@ def main(dry_run, **flags):
     \b
     python train.py --data kaokore.zip
     python train.py --data kaokore.zip --cfg kaokore --cond gender,status --metrics fid5k
+    python train.py --data kaokore.zip --gpus 4
     python train.py --data small.zip --resume snapshot.safetensors --freezed 4
     python train.py --data kaokore.zip --set losses.r1.every=8 --dry-run
     """
     import json
     import shlex
+    import sys
 
     from torch_utils.config import to_json
+    from training.begin import begin
     from training.options import Flags, open_run
-    from training.run import train
 
-    config, folder, archive = open_run(Flags(**flags))
     if dry_run:
-        click.echo(json.dumps(to_json(config), indent=2))
-        return
-    result = train(config, folder, archive)
+        click.echo(json.dumps(to_json(open_run(Flags(**flags))[0]), indent=2))
+        return 0
+    result = begin(Flags(**flags))
+    if isinstance(result, int):
+        return result
+    if result.interrupted:
+        click.echo(f"stopped at {result.images_seen / 1000:g} kimg. To go on: {shlex.join(['python', *sys.argv])}")
+        return result.interrupted
     click.echo(f"done: {result.images_seen / 1000:g} kimg in {result.folder}")
     if result.snapshot is not None:
         click.echo(f"next: python generate.py --network {shlex.quote(str(result.snapshot))} --out grid.png")
+    return 0
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(repository, data, tmp
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
-    assert (process.returncode, error.decode().strip()) == (130, "interrupted")
+    assert (process.returncode, error.decode()) == (130, "")
     seen = max(int(path.stem.removeprefix("checkpoint-")) for path in (tmp_path / "run").glob("checkpoint-*.pt"))
     done = run(repository, data, tmp_path / "run", "--kimg", (seen + 16) / 1000)
     assert done.returncode == 0 and f"going on from checkpoint-{seen:09d}.pt" in done.stdout

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from torch_utils import distributed
 from torch_utils.errors import SnapshotError
 from torch_utils.files import atomic_write
 from training.state import TrainingState
@@ -23,7 +24,7 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
     path = folder / f"checkpoint-{state.images_seen:09d}.pt"
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         try:
-            torch.save(_contents(state), file)
+            torch.save(contents_of(state), file)
         except RuntimeError as error:
             raise (_system_error(error) or error) from error
     for old in sorted(folder.glob(_PATTERN))[:-_KEEP]:
@@ -80,14 +81,16 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
             f"{path}: not a checkpoint of this version. Use the one that wrote it, or another --outdir."
         )
     try:
-        _fill(state, contents)
+        fill(state, contents)
     except (RuntimeError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise SnapshotError(f"{path}: not a state of these networks ({reason}). Use another --outdir.") from error
-    torch.set_num_threads(contents["threads"])
+    if contents.get("processes", 1) == distributed.world_size():
+        torch.set_num_threads(contents["threads"])
 
 
-def _fill(state: TrainingState, contents: dict[str, Any]) -> None:
+def fill(state: TrainingState, contents: dict[str, Any]) -> None:
+    """Put what `contents_of` gave into a state."""
     state.players.generator.load_state_dict(contents["generator"])
     state.players.discriminator.load_state_dict(contents["discriminator"])
     state.ema.load_state_dict(contents["ema"])
@@ -99,7 +102,8 @@ def _fill(state: TrainingState, contents: dict[str, Any]) -> None:
         setattr(state, name, contents[name])
 
 
-def _contents(state: TrainingState) -> dict[str, Any]:
+def contents_of(state: TrainingState) -> dict[str, Any]:
+    """The whole state as tensors and numbers."""
     return {
         "format": FORMAT,
         "generator": state.players.generator.state_dict(),
@@ -115,4 +119,5 @@ def _contents(state: TrainingState) -> dict[str, Any]:
         "sign_sum": state.sign_sum,
         "sign_count": state.sign_count,
         "threads": torch.get_num_threads(),
+        "processes": distributed.world_size(),
     }

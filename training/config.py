@@ -175,23 +175,42 @@ class MetricsConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeConfig:
-    """How the machine is used. threads 0: as many as torch takes by itself; recorded, since results depend on it.
+    """How the machines are used. threads 0: as many as torch takes by itself; recorded, since results depend on it.
 
+    gpus: over all machines, one process each; 0 is the CPU. processes: how many share the CPU's work.
     ops: which bodies the operators have, see `torch_utils.ops.native.load_ops`.
+    timeout: seconds after which a process that the others wait for counts as lost (three times that at first).
+    max_restarts: how often a run that a crash has stopped is started again by itself.
     """
 
     seed: int = 0
     gpus: int = 1
+    processes: int = 1
+    timeout: float = 100.0
+    max_restarts: int = 0
     threads: int = 0
     workers: int = 2
     ops: OpsMode = "auto"
     snapshot_parts: Literal["all", "ema"] = "all"
 
     def __post_init__(self):
-        for name in ("seed", "gpus"):
+        for name in ("seed", "gpus", "max_restarts"):
             require(getattr(self, name) >= 0, f"runtime.{name}", getattr(self, name), "Use 0 or more.")
+        require(self.processes >= 1, "runtime.processes", self.processes, "Use 1 or more.")
+        require(1 <= self.timeout <= 86400, "runtime.timeout", self.timeout, "Use 1 to 86400 seconds.")
         require(0 <= self.threads <= _MOST_THREADS, "runtime.threads", self.threads, f"Use 0 to {_MOST_THREADS}.")
         require(1 <= self.workers <= _MOST_THREADS, "runtime.workers", self.workers, f"Use 1 to {_MOST_THREADS}.")
+
+    @property
+    def ranks(self) -> int:
+        """Processes that train together: one a GPU, or as many as share the CPU."""
+        return self.gpus or self.processes
+
+    @property
+    def ranks_in_words(self) -> str:
+        """1 GPU, 4 GPUs, 2 processes."""
+        noun = "GPU" if self.gpus else "process"
+        return f"{self.ranks} {noun}" + ("" if self.ranks == 1 else "s" if self.gpus else "es")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,13 +231,13 @@ class TrainConfig:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def __post_init__(self):
-        ranks = max(self.runtime.gpus, 1)
+        ranks = self.runtime.ranks
         slices = self.schedule.batch_size // self.schedule.batch_gpu
         require(
             slices % ranks == 0,
             "schedule.batch_size",
             self.schedule.batch_size,
-            f"It cannot be shared by {ranks} GPUs in slices of {self.schedule.batch_gpu}. "
+            f"It cannot be shared by {self.runtime.ranks_in_words} in slices of {self.schedule.batch_gpu}. "
             f"Use a multiple of {ranks * self.schedule.batch_gpu}.",
         )
         group = min(self.discriminator.minibatch_group, self.schedule.batch_gpu)
@@ -243,6 +262,9 @@ CHANGEABLE = (
     "metrics.",
     "runtime.workers",
     "runtime.gpus",
+    "runtime.processes",
+    "runtime.timeout",
+    "runtime.max_restarts",
     "runtime.ops",
     "runtime.snapshot_parts",
     "data.path",

@@ -10,6 +10,7 @@ from dataset.archive import Archive
 from metrics.extractors import Extractor, load_extractor
 from metrics.fakes import evaluation_pictures
 from metrics.score import check_reference, parse_names, score
+from torch_utils import distributed
 from training.config import TrainConfig, passes
 from training.outputs import snapshot_info
 from training.state import TrainingState
@@ -26,7 +27,7 @@ class Evaluation:
     @classmethod
     def prepare(cls, config: TrainConfig, archive: Archive, device: torch.device) -> "Evaluation":
         """Load the feature extractor, if any metric is asked for."""
-        if not config.metrics.names:
+        if not config.metrics.names or not distributed.is_main():  # the main process scores
             return cls(archive=archive, config=config, extractor=None)
         check_reference(parse_names(config.metrics.names), archive, _split(config))
         options = config.metrics
@@ -48,7 +49,7 @@ class Evaluation:
             before: ticks that were done one batch or tick earlier.
         """
         period = self.config.schedule.snapshot_ticks * self.config.metrics.every
-        return self.extractor is not None and (last or passes(period, before, ticks))
+        return bool(self.config.metrics.names) and (last or passes(period, before, ticks))
 
     def scores(self, state: TrainingState, log: Callable[[str], None]) -> dict[str, float]:
         """Metric values of the moving average, by name: those that evaluate.py gives for its snapshot by default."""

@@ -11,9 +11,10 @@ from dataset.archive import Archive
 from torch_utils.config import from_json, overlaid, to_json, with_options, with_settings
 from torch_utils.errors import ConfigError
 from training.augment.config import AdaptiveStrength, FixedStrength, NoStrength
-from training.config import DataConfig, TrainConfig
+from training.config import DataConfig, RuntimeConfig, TrainConfig
 from training.outputs import saved_config
 from training.presets import resolve
+from training.sharing import asked_runtime, batch_changes, check_gpus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Flags:
     data: Path
     outdir: Path | None = None
     gpus: int | None = None
+    processes: int | None = None
     cfg: str | None = None
     config_file: Path | None = None
     batch: int | None = None
@@ -49,6 +51,8 @@ class Flags:
     precision: str | None = None
     workers: int | None = None
     threads: int | None = None
+    timeout: float | None = None
+    max_restarts: int | None = None
     ops: str | None = None
     snapshot_parts: str | None = None
     settings: tuple[str, ...] = ()
@@ -76,6 +80,8 @@ _PATHS = {
     "precision": ("generator.precision", "discriminator.precision"),
     "workers": ("runtime.workers",),
     "threads": ("runtime.threads",),
+    "timeout": ("runtime.timeout",),
+    "max_restarts": ("runtime.max_restarts",),
     "ops": ("runtime.ops",),
     "snapshot_parts": ("runtime.snapshot_parts",),
 }
@@ -88,7 +94,7 @@ def open_run(flags: Flags) -> tuple[TrainConfig, Path, Archive]:
         UserError: before anything is computed or written.
     """
     if flags.gpus is not None:
-        _check_gpus(flags.gpus)
+        check_gpus(flags.gpus)
     archive = Archive.open(flags.data)
     folder = flags.outdir or Path("runs") / f"{flags.data.stem}-{flags.cfg or 'auto'}"
     saved = saved_config(folder)
@@ -100,17 +106,20 @@ def open_run(flags: Flags) -> tuple[TrainConfig, Path, Archive]:
         base = from_json(TrainConfig, overlaid(to_json(base), given))
     config = _with_flags(base, flags, archive)
     config = replace(config, data=replace(config.data, path=str(flags.data)))
-    _check_gpus(config.runtime.gpus)
+    check_gpus(config.runtime.gpus)
     archive.indices(config.data.split)
     return config, folder, archive
 
 
 def _fresh(flags: Flags, archive: Archive, preset: str | None) -> TrainConfig:
+    machine = RuntimeConfig(gpus=int(torch.cuda.is_available()))
+    runtime = asked_runtime(machine, flags.gpus, flags.processes)
     return resolve(
         flags.cfg or preset or "auto",
         data=DataConfig(path=str(flags.data)),
         resolution=archive.resolution,
-        gpus=flags.gpus if flags.gpus is not None else int(torch.cuda.is_available()),
+        gpus=runtime.gpus,
+        processes=runtime.processes,
         batch=flags.batch,
         batch_gpu=flags.batch_gpu,
     )
@@ -132,10 +141,9 @@ def _given_options(path: Path | None) -> dict[str, Any]:
 
 
 def _with_flags(config: TrainConfig, flags: Flags, archive: Archive) -> TrainConfig:
-    changes: list[tuple[str, object]] = []
-    if flags.gpus is not None:
-        changes.append(("runtime.gpus", flags.gpus))
-    changes += _batch_changes(config, flags)
+    runtime = asked_runtime(config.runtime, flags.gpus, flags.processes)
+    changes: list[tuple[str, object]] = [("runtime.gpus", runtime.gpus), ("runtime.processes", runtime.processes)]
+    changes += batch_changes(config, runtime, flags.batch, flags.batch_gpu)
     for flag, paths in _PATHS.items():
         value = getattr(flags, flag)
         if value is not None:
@@ -147,29 +155,6 @@ def _with_flags(config: TrainConfig, flags: Flags, archive: Archive) -> TrainCon
         config = replace(config, data=replace(config.data, label_sets=_label_sets(flags.cond, archive)))
     config = _with_strength(config, flags)
     return with_settings(config, flags.settings)
-
-
-def _batch_changes(config: TrainConfig, flags: Flags) -> list[tuple[str, object]]:
-    """--batch alone is shared out over the GPUs; --batch-gpu alone keeps the batch."""
-    ranks = max(config.runtime.gpus if flags.gpus is None else flags.gpus, 1)
-    if flags.batch is not None and (flags.batch < 1 or flags.batch % ranks):
-        raise ConfigError(
-            f"--batch {flags.batch}: cannot be shared by {ranks} GPUs. Use a positive multiple of {ranks}."
-        )
-    changes: list[tuple[str, object]] = []
-    if flags.batch is not None:
-        changes += [("schedule.batch_size", flags.batch), ("schedule.batch_gpu", flags.batch // ranks)]
-    if flags.batch_gpu is not None:
-        changes.append(("schedule.batch_gpu", flags.batch_gpu))
-    return changes
-
-
-def _check_gpus(gpus: int) -> None:
-    there = torch.cuda.device_count()
-    if gpus > there:
-        raise ConfigError(f"--gpus {gpus}: torch sees {there} CUDA devices here. Use --gpus {there}.")
-    if gpus > 1:
-        raise ConfigError(f"--gpus {gpus}: this version trains on one GPU. Use --gpus 1.")
 
 
 def _label_sets(cond: str, archive: Archive) -> tuple[str, ...]:

@@ -74,24 +74,34 @@ _STYLEGAN2_CHANNEL_BASE = 32768
 
 
 def resolve(
-    name: str, *, data: DataConfig, resolution: int, gpus: int, batch: int | None = None, batch_gpu: int | None = None
+    name: str,
+    *,
+    data: DataConfig,
+    resolution: int,
+    gpus: int,
+    processes: int = 1,
+    batch: int | None = None,
+    batch_gpu: int | None = None,
 ) -> TrainConfig:
     """The full tree of options of a preset.
 
     Args:
         resolution: of the pictures.
-        gpus: number of GPUs; 0 for the CPU, which counts as one.
+        gpus: number of GPUs over all machines; 0 for the CPU.
+        processes: how many share the CPU's work.
         batch, batch_gpu: instead of the preset's; what depends on the batch (γ, EMA) follows.
     Raises:
         ConfigError: no such preset, or a batch that cannot be shared out.
     """
     if name not in PRESETS:
         raise ConfigError(f"--cfg {name}: no such preset. Use one of {', '.join(PRESETS)}.")
-    row, ranks = PRESETS[name], max(gpus, 1)
+    row = PRESETS[name]
+    runtime = RuntimeConfig(gpus=gpus, processes=1 if gpus else processes, threads=row.threads)
+    ranks = runtime.ranks
     automatic_batch = max(min(ranks * min(4096 // resolution, 32), 64), ranks)
     batch = batch or row.batch or automatic_batch
     if batch % ranks:
-        raise ConfigError(f"--batch {batch}: cannot be shared by {ranks} GPUs. Use a multiple of {ranks}.")
+        raise ConfigError(f"--batch {batch}: cannot be shared by {runtime.ranks_in_words}. Use a multiple of {ranks}.")
     batch_gpu = batch_gpu or batch // ranks
     lr = row.lr or (0.002 if resolution >= 1024 else 0.0025)
     strength = AdaptiveStrength() if row.adaptive else NoStrength()
@@ -116,7 +126,7 @@ def resolve(
             tick_kimg=row.tick,
             snapshot_ticks=row.snap,
         ),
-        runtime=RuntimeConfig(gpus=gpus, threads=row.threads),
+        runtime=runtime,
     )
 
 

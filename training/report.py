@@ -30,13 +30,11 @@ class TickAverages:
             self._sums[name] += torch.stack([total, torch.full_like(total, value.numel())])
 
     def finish(self) -> dict[str, float]:
-        """The averages, by name; starts afresh."""
-        result = {}
-        for name in sorted(self._sums):
-            total, count = distributed.sum_over_processes(self._sums[name]).tolist()
-            result[name] = total / count if count else math.nan
+        """The averages, by name; starts afresh. All processes have seen the same names."""
+        names = sorted(self._sums)
+        sums = [pair.tolist() for pair in distributed.sum_together([self._sums[name] for name in names])]
         self._sums.clear()
-        return result
+        return {name: total / count if count else math.nan for name, (total, count) in zip(names, sums, strict=True)}
 
 
 class Writer:

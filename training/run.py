@@ -2,23 +2,29 @@
 
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from dataset.archive import Archive
+from torch_utils import distributed
 from torch_utils.config import differences
 from torch_utils.devices import set_precision
 from torch_utils.errors import ConfigError, DivergedError, StorageError
 from torch_utils.files import sweep
+from torch_utils.folder_lock import only_writer
+from torch_utils.interrupts import SAVE, Interrupts, name_of
 from torch_utils.log import Log
 from torch_utils.ops.native import load_ops
 from training import outputs
 from training.augment.config import NoStrength
-from training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from training.checkpoint import contents_of, fill, load_checkpoint, newest_checkpoint, save_checkpoint
 from training.config import CHANGEABLE, TrainConfig, passes
 from training.data import load_training_data
+from training.equality import check_equal
 from training.evaluation import Evaluation
 from training.report import TickAverages, Writer, progress_line
 from training.state import TrainingState
@@ -36,6 +42,7 @@ class RunResult:
     images_seen: int
     snapshot: Path | None
     fakes: Path | None
+    interrupted: int = 0  # the exit status of a run that a signal has stopped
 
 
 def train(config: TrainConfig, folder: Path, archive: Archive, *, stop_at: int | None = None) -> RunResult:
@@ -47,8 +54,15 @@ def train(config: TrainConfig, folder: Path, archive: Archive, *, stop_at: int |
         UserError: before the first step, for whatever the user can mend.
     """
     config = replace(config, data=replace(config.data, digest=archive.digest))
+    with ExitStack() as stack:
+        distributed.on_main(lambda: _open_folder(stack, folder, config))
+        return Run(config, folder, archive).until(stop_at)
+
+
+def _open_folder(stack: ExitStack, folder: Path, config: TrainConfig) -> None:
+    """Let no other training write into the folder until the stack closes."""
+    stack.enter_context(only_writer(folder))
     check_same_run(folder, config)
-    return Run(config, folder, archive).until(stop_at)
 
 
 def check_same_run(folder: Path, config: TrainConfig) -> None:
@@ -60,7 +74,10 @@ def check_same_run(folder: Path, config: TrainConfig) -> None:
     saved = outputs.saved_config(folder)
     if saved is None:
         return
-    wrong = {path: pair for path, pair in differences(saved, config).items() if not path.startswith(CHANGEABLE)}
+    changeable = CHANGEABLE
+    if saved.runtime.ranks != config.runtime.ranks:
+        changeable += ("schedule.batch_gpu",)  # what one process could hold, several may have to share
+    wrong = {path: pair for path, pair in differences(saved, config).items() if not path.startswith(changeable)}
     if wrong:
         listed = "; ".join(f"{path} was {old}, now {new}" for path, (old, new) in wrong.items())
         raise ConfigError(f"{folder}: trained with other options ({listed}). Use the same, or another --outdir.")
@@ -71,7 +88,7 @@ class Run:
 
     def __init__(self, config: TrainConfig, folder: Path, archive: Archive):
         self.config, self.folder = config, folder
-        self.device = torch.device("cuda" if config.runtime.gpus else "cpu")
+        self.device = torch.device("cuda", distributed.local_rank()) if config.runtime.gpus else torch.device("cpu")
         if self.device.type == "cuda":
             set_precision()
             # Trying out algorithms pays where every batch has the same shapes; augmentation makes new ones each time.
@@ -93,11 +110,9 @@ class Run:
             "licence": archive.licence,
             "attribution": archive.attribution,
         }
-        notes: list[str] = []
-        checkpoint = newest_checkpoint(folder, notes.append)
-        if checkpoint is None and config.transfer.snapshot:
-            notes += transfer(Path(config.transfer.snapshot), self.state)
-        _make_folder(folder)
+        self.interrupts = Interrupts()
+        came_from, notes = distributed.on_main(self._fill_state)
+        self._share_state()
         sweep(folder)
         self.log.keep_in(folder / "log.txt")
         self.log(
@@ -108,13 +123,31 @@ class Run:
             self.log(str(ops))
         for line in notes:
             self.log(line)
-        outputs.save_config(folder, config)
-        self._begin(checkpoint)
+        if distributed.is_main():
+            self._begin(came_from)
 
-    def _begin(self, checkpoint: Path | None) -> None:
+    def _fill_state(self) -> tuple[str | None, list[str]]:
+        """Go on from the newest checkpoint, or start from a snapshot; gives the checkpoint's name, and what to tell."""
+        notes: list[str] = []
+        checkpoint = newest_checkpoint(self.folder, notes.append)
+        before = outputs.saved_config(self.folder)
         if checkpoint is not None:
             load_checkpoint(checkpoint, self.state)
-            self.log(f"going on from {checkpoint.name}")
+            if before is not None and before.runtime.ranks != self.config.runtime.ranks:
+                notes.append(_other_ranks(before, self.config))
+        elif self.config.transfer.snapshot:
+            notes += transfer(Path(self.config.transfer.snapshot), self.state)
+        return (checkpoint.name if checkpoint else None), notes
+
+    def _share_state(self) -> None:
+        """The main process's state in every process: the same weights, whoever has the folder."""
+        if distributed.world_size() > 1:
+            fill(self.state, distributed.from_main(contents_of(self.state)))
+
+    def _begin(self, checkpoint: str | None) -> None:
+        outputs.save_config(self.folder, self.config)
+        if checkpoint is not None:
+            self.log(f"going on from {checkpoint}")
             return
         outputs.save_reals(self.folder, self.state)
         outputs.save_fakes(self.folder, self.state, self._info({}), "init")
@@ -128,45 +161,62 @@ class Run:
         return outputs.snapshot_info(self.state, self.data_words, metrics)
 
     def until(self, stop_at: int | None) -> RunResult:
-        """Train, tick by tick, to the end (or to `stop_at`)."""
+        """Train, tick by tick, to the end, to a signal's or to `stop_at`."""
         schedule, state = self.config.schedule, self.state
-        writer, averages = Writer(self.folder, state.images_seen), TickAverages(self.device)
-        snapshot, fakes = None, None
+        averages = TickAverages(self.device)
+        writer = Writer(self.folder, state.images_seen) if distributed.is_main() else None
+        snapshot, fakes, stopped = None, None, 0
         try:
-            if scores := self._owed_scores():
-                writer.write(state.images_seen / 1000, scores)
-            while state.images_seen < schedule.total_images:
-                before = schedule.ticks(state.images_seen)
-                values = self._tick(averages)
-                ticks, done = schedule.ticks(state.images_seen), state.images_seen >= schedule.total_images
-                if done or before == 0 or passes(schedule.snapshot_ticks, before, ticks):
-                    snapshot, fakes = self._save()
-                    if self.evaluation.due(before, ticks, last=done):
-                        values |= self._score()
-                writer.write(state.images_seen / 1000, values)
-                if stop_at is not None and state.images_seen >= stop_at:
-                    break
+            with self.interrupts:
+                if scores := distributed.on_main(self._owed_scores):
+                    self._write(writer, scores)
+                while state.images_seen < schedule.total_images and not stopped:
+                    before = schedule.ticks(state.images_seen)
+                    values, stopped = self._tick(averages)
+                    if stopped:
+                        distributed.on_main(partial(self._save_for_signal, stopped))
+                        break
+                    ticks, done = schedule.ticks(state.images_seen), state.images_seen >= schedule.total_images
+                    if done or before == 0 or passes(schedule.snapshot_ticks, before, ticks):
+                        check_equal(state)
+                        snapshot, fakes = distributed.on_main(self._save)
+                        if self.evaluation.due(before, ticks, last=done):
+                            values |= distributed.on_main(self._score)
+                    self._write(writer, values)
+                    if stop_at is not None and state.images_seen >= stop_at:
+                        break
         finally:
-            writer.close()
-        return RunResult(self.folder, state.images_seen, snapshot, fakes)
+            if writer is not None:
+                writer.close()
+        return RunResult(self.folder, state.images_seen, snapshot, fakes, stopped)
 
-    def _tick(self, averages: TickAverages) -> dict[str, float]:
-        """Batches until the next tick (or the end); returns what to report."""
+    def _write(self, writer: Writer | None, values: dict[str, float]) -> None:
+        if writer is not None:
+            writer.write(self.state.images_seen / 1000, values)
+
+    def _tick(self, averages: TickAverages) -> tuple[dict[str, float], int]:
+        """Batches until the next tick (or the end): what to report, and an exit status if a signal asked to stop."""
         schedule, state, started = self.config.schedule, self.state, time.time()
         before = state.images_seen
         while state.images_seen < schedule.total_images and schedule.ticks(state.images_seen) == schedule.ticks(before):
             self._batch(averages)
+            request = distributed.largest(self.interrupts.take())  # all processes stop after the same batch
+            if request == SAVE:
+                distributed.on_main(self._save_on_request)
+            elif request:
+                return {}, request
         seconds = (time.time() - started) / (state.images_seen - before) * 1000
         values = averages.finish()
         values |= {"augment/p": state.players.augment_p, "time/s_per_kimg": seconds}
         values["progress/steps_skipped"] = float(state.steps_skipped)
         self.log(progress_line(state.images_seen / 1000, schedule.total_kimg, seconds, values))
-        return values
+        return values, 0
 
     def _batch(self, averages: TickAverages) -> None:
         state, schedule = self.state, self.config.schedule
         parts = slices(schedule, self.config.runtime.seed, state.batches_done, state.images_seen)
         for step in iterate_due(state.steps, state.batches_done):
+            distributed.at(f"step '{step.name}' of batch {state.batches_done}", first=step.name not in self.skipped)
             try:
                 result = take_step(step, state.players, parts, schedule.batch_size)
             except torch.OutOfMemoryError as error:
@@ -176,7 +226,7 @@ class Run:
                 ) from error
             state.absorb(result)
             averages.add(result.values)
-            self._watch(step.name, result.finite)
+            self._watch(step.name, result.fault)
         state.advance()
 
     def _score(self) -> dict[str, float]:
@@ -196,18 +246,29 @@ class Run:
             return {}
         return {} if outputs.saved_metrics(self.folder, seen) else self._score()
 
-    def _watch(self, step: str, finite: bool) -> None:
+    def _watch(self, step: str, fault: str | None) -> None:
         """Tell of a step that was skipped; end a run that has nothing but such steps of one kind."""
-        self.skipped[step] = 0 if finite else self.skipped[step] + 1
-        if finite:
+        self.skipped[step] = 0 if fault is None else self.skipped[step] + 1
+        if fault is None:
             return
-        self.log(f"step '{step}' skipped at image {self.state.images_seen}: its gradient is not finite")
+        self.log(f"step '{step}' skipped at image {self.state.images_seen}: its gradient is not finite ({fault})")
         if self.skipped[step] >= _MOST_SKIPPED:
             raise DivergedError(
                 f"{self.folder}: the gradient of step '{step}' was not finite {_MOST_SKIPPED} times in a row (image "
-                f"{self.state.images_seen}). Go on from an older snapshot with --resume and another --outdir, with a "
-                "lower learning rate or --precision fp32."
+                f"{self.state.images_seen}, first: {fault}). Go on from an older snapshot with --resume and another "
+                "--outdir, with a lower learning rate or --precision fp32."
             )
+
+    def _save_for_signal(self, status: int) -> None:
+        self.log(f"{name_of(status)} at {self.state.images_seen / 1000:g} kimg: saving")
+        self._save_on_request()
+
+    def _save_on_request(self) -> None:
+        """The checkpoint alone, for a signal: seconds count."""
+        try:
+            self.log(f"saved {save_checkpoint(self.folder, self.state).name}")
+        except StorageError as error:
+            self.log(f"warning: not saved: {error}")
 
     def _save(self) -> tuple[Path | None, Path | None]:
         """Grid, snapshot and checkpoint. A disk that is full is reported; the older files stay."""
@@ -225,8 +286,10 @@ class Run:
         return snapshot, fakes
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"--outdir {folder}: cannot be made ({error.strerror}). Choose another.") from error
+def _other_ranks(before: TrainConfig, now: TrainConfig) -> str:
+    """What going on with another number of processes means."""
+    words = f"{now.runtime.ranks_in_words} instead of {before.runtime.ranks_in_words}"
+    old, new = before.schedule.batch_gpu, now.schedule.batch_gpu
+    if old == new:
+        return f"notice: {words}; the same batch in the same slices, so results differ by rounding only"
+    return f"notice: {words}; the same batch in slices of {new} instead of {old}, so other random numbers from here on"

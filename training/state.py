@@ -9,7 +9,6 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from networks.checks import require
 from networks.interface import Discriminator, Generator, ImageSpec
-from torch_utils import distributed
 from torch_utils import seeds as seeding
 from training.augment.adaptive import adjust
 from training.augment.config import AdaptiveStrength, FixedStrength
@@ -88,11 +87,8 @@ class TrainingState:
             return
         decays = self.config.generator.w_mean_decay, self.config.losses.path_length.decay
         absorb(result, self.players.generator.mapping, decays[0], self.path_mean, decays[1])
-        if result.signs is not None:
-            counts = torch.stack([result.signs.sum(), result.signs.new_tensor(len(result.signs))]).double()
-            total, count = distributed.sum_over_processes(counts).tolist()
-            self.sign_sum += total
-            self.sign_count += round(count)
+        self.sign_sum += result.sign_sum
+        self.sign_count += result.sign_count
 
     def advance(self) -> None:
         """After all steps of a batch: moving average, counters, augmentation strength."""

@@ -1,13 +1,15 @@
-"""One step: a term's gradient over the slices of a batch, averaged, checked, applied."""
+"""One step: a term's gradient over the slices of a batch, summed over all processes, checked, applied."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from networks.interface import Mapping
 from torch_utils import distributed
+from torch_utils.gradients import GradientSum
 from training.config import ScheduleConfig
 from training.losses.term import Term, TermOutput
 from training.players import Players, Slice
@@ -23,33 +25,50 @@ class Step:
     term: Term
     every: int = 1
 
+    @cached_property
+    def gradients(self) -> GradientSum:
+        """How this step's gradients are summed over the processes."""
+        return GradientSum(_parameters(self.optimizer))
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """What the slices reported, concatenated over this process's share of the batch."""
+    """What a step saw over all processes; `values` alone are this process's own, concatenated over its slices.
+
+    path_length: mean over the batch. sign_sum: of D at `sign_count` real pictures.
+    fault: what was not finite, so that the step was left out: "its loss", or the first parameter's name; None is well.
+    """
 
     values: dict[str, Tensor]
-    w_mean: Tensor | None
-    path_lengths: Tensor | None
-    signs: Tensor | None
-    finite: bool
+    w_mean: Tensor | None = None
+    path_length: Tensor | None = None
+    sign_sum: float = 0.0
+    sign_count: int = 0
+    fault: str | None = None
+
+    @property
+    def finite(self) -> bool:
+        """Whether the step was applied."""
+        return self.fault is None
 
 
 def take_step(step: Step, players: Players, parts: list[Slice], batch_size: int) -> StepResult:
-    """Accumulate the gradient over `parts`, average it over the processes and let the optimiser move.
+    """Accumulate the gradient over `parts`, sum it over the processes and let the optimiser move.
 
-    Gradients that are not finite are never applied: the step is left out, and the result says so.
+    What is not finite is never applied: the step is left out, in every process, and the result says so.
     """
     with only_trains(step.network, players):
         step.optimizer.zero_grad(set_to_none=True)
-        outputs = [_accumulate(step, players, part, batch_size) for part in parts]
-    parameters = [p for group in step.optimizer.param_groups for p in group["params"]]
-    distributed.average_gradients(parameters)
-    finite = _all_finite(parameters)
-    if finite:
+        outputs = [_accumulate(step, players, part, batch_size) for part in parts[:-1]]
+        with step.gradients.last_backward():
+            outputs.append(_accumulate(step, players, parts[-1], batch_size))
+    step.gradients.finish()
+    result, loss_sum = _gathered(outputs)
+    fault = _fault(step, loss_sum)
+    if fault is None:
         step.optimizer.step()
     step.optimizer.zero_grad(set_to_none=True)
-    return _joined(outputs, finite)
+    return replace(result, fault=fault)
 
 
 def slices(schedule: ScheduleConfig, seed: int, step: int, images_seen: int) -> list[Slice]:
@@ -78,44 +97,55 @@ class only_trains:  # noqa: N801 - reads as a phrase in a with statement
 
 def _accumulate(step: Step, players: Players, part: Slice, batch_size: int) -> TermOutput:
     output = step.term(players, part)
-    # A lazy term stands for `every` batches; each slice counts by its share of this process's part of the batch.
-    share = part.size * distributed.world_size() / batch_size
-    (output.loss.mean() * step.every * share).backward()
+    # A lazy term stands for `every` batches; each slice counts by its share of the whole batch.
+    (output.loss.mean() * step.every * (part.size / batch_size)).backward()
     return output
 
 
-def _all_finite(parameters: list[torch.nn.Parameter]) -> bool:
-    """One reduction over all gradients, already the same in every process."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if not gradients:
-        return True
-    return bool(torch.nn.utils.get_total_norm(gradients).isfinite())
+def _parameters(optimizer: torch.optim.Optimizer) -> list[torch.nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def _joined(outputs: list[TermOutput], finite: bool) -> StepResult:
-    def cat(tensors: list[Tensor | None]) -> Tensor | None:
-        there = [tensor for tensor in tensors if tensor is not None]
-        return torch.cat(there) if there else None
+def _fault(step: Step, loss_sum: Tensor) -> str | None:
+    """What is not finite, the same in every process: one look for all gradients, and a closer one if need be."""
+    gradients = [parameter.grad for parameter in _parameters(step.optimizer) if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients) if gradients else loss_sum
+    loss_is, gradient_is = torch.stack([loss_sum.isfinite(), norm.isfinite()]).tolist()
+    if not gradient_is:
+        for name, parameter in step.network.named_parameters():
+            if parameter.grad is not None and not parameter.grad.isfinite().all():
+                return name
+        return "the gradient's norm"
+    return None if loss_is else "its loss"
 
-    names = outputs[0].values
+
+def _gathered(outputs: list[TermOutput]) -> tuple[StepResult, Tensor]:
+    """What the slices of all processes saw, brought together in one exchange; the sum of their losses too."""
+    parts = [torch.stack([output.loss.detach().double().sum() for output in outputs]).sum()]
     w_means = [output.w_mean for output in outputs if output.w_mean is not None]
-    return StepResult(
+    lengths = [output.path_lengths for output in outputs if output.path_lengths is not None]
+    signs = [output.signs for output in outputs if output.signs is not None]
+    for tensors in (lengths, signs):
+        parts += [torch.cat(tensors).double().sum(), parts[0].new_tensor(sum(map(len, tensors)))] if tensors else []
+    parts += [torch.stack(w_means).double().mean(dim=0)] if w_means else []
+    loss_sum, *rest = distributed.sum_together(parts)
+    names = outputs[0].values
+    result = StepResult(
         values={name: torch.cat([output.values[name].reshape(-1) for output in outputs]) for name in names},
-        w_mean=torch.stack(w_means).mean(dim=0) if w_means else None,
-        path_lengths=cat([output.path_lengths for output in outputs]),
-        signs=cat([output.signs for output in outputs]),
-        finite=finite,
+        path_length=(rest.pop(0) / rest.pop(0)).float() if lengths else None,
+        sign_sum=float(rest.pop(0)) if signs else 0.0,
+        sign_count=round(float(rest.pop(0))) if signs else 0,
+        w_mean=(rest.pop(0) / distributed.world_size()).float() if w_means else None,
     )
+    return result, loss_sum
 
 
 def absorb(result: StepResult, mapping: Mapping, w_decay: float, path_mean: Tensor, path_decay: float) -> None:
-    """Move the running means of w and of path lengths by what a whole batch showed, over all processes."""
-    worlds = distributed.world_size()
+    """Move the running means of w and of path lengths by what a whole batch showed."""
     if result.w_mean is not None:
-        mapping.track(distributed.sum_over_processes(result.w_mean) / worlds, w_decay)
-    if result.path_lengths is not None:
-        mean = distributed.sum_over_processes(result.path_lengths.mean()) / worlds
-        path_mean.copy_(path_mean.lerp(mean, path_decay))
+        mapping.track(result.w_mean, w_decay)
+    if result.path_length is not None:
+        path_mean.copy_(path_mean.lerp(result.path_length, path_decay))
 
 
 def iterate_due(steps: list[Step], batches_done: int) -> Iterator[Step]:

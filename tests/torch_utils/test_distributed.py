@@ -7,7 +7,7 @@ import torch
 
 from torch_utils import distributed
 
-# One of two processes: what it is, what it sums, and its gradients after averaging; one has none.
+# One of two processes: what it is, what it sums, and what the main one tells it.
 PROCESS = """
 import json, sys
 import torch
@@ -17,16 +17,25 @@ from torch_utils import distributed
 rank, meeting = int(sys.argv[1]), sys.argv[2]
 torch.set_num_threads(1)
 dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
-parameters = [torch.nn.Parameter(torch.zeros(shape)) for shape in ((2, 2), (), (3,))]
-parameters[0].grad = torch.tensor([[1.0, 2.0], [3.0, 4.0]]) * (1 if rank == 0 else -3)
-parameters[1].grad = torch.tensor(float(rank))
-distributed.average_gradients(iter(parameters))
+tree = {"a": [torch.tensor([1.5, 2.5]), 3], "b": {"c": torch.tensor(7)}} if rank == 0 else None
+told = distributed.from_main(tree)
+def fails():
+    raise ValueError("main fails")
+try:
+    distributed.on_main(fails)
+    ended = "well"
+except Exception as error:
+    ended = type(error).__name__
 print(json.dumps({
     "rank": distributed.rank(),
     "worlds": distributed.world_size(),
     "main": distributed.is_main(),
     "sum": distributed.sum_over_processes(torch.tensor([1.0 + rank, 10.0])).tolist(),
-    "gradients": [None if p.grad is None else p.grad.tolist() for p in parameters],
+    "together": [t.tolist() for t in distributed.sum_together([torch.tensor(rank), torch.tensor([1.0, rank])])],
+    "largest": distributed.largest(rank * 3),
+    "on_main": distributed.on_main(lambda: f"from {rank}"),
+    "told": [told["a"][0].tolist(), told["a"][1], told["b"]["c"].item()],
+    "ended": ended,
 }))
 dist.destroy_process_group()
 """
@@ -36,14 +45,12 @@ def test_one_process_is_the_main_one_of_one():
     assert (distributed.rank(), distributed.world_size(), distributed.is_main()) == (0, 1, True)
 
 
-def test_with_one_process_sums_and_gradients_stay_as_they_are():
+def test_with_one_process_everything_stays_as_it_is():
     value = torch.tensor([1.0, 2.0])
     assert distributed.sum_over_processes(value) is value
-    parameter, without = torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(2))
-    parameter.grad = value.clone()
-    distributed.average_gradients([parameter, without])
-    assert torch.equal(parameter.grad, torch.tensor([1.0, 2.0]))
-    assert without.grad is None
+    assert distributed.from_main({"a": value})["a"] is value
+    assert (distributed.largest(3), distributed.on_main(lambda: 4)) == (3, 4)
+    assert [tensor.tolist() for tensor in distributed.sum_together([value])] == [[1.0, 2.0]]
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +84,15 @@ def test_a_sum_is_the_same_in_both_processes(answers):
     assert [answer["sum"] for answer in answers] == [[3.0, 20.0]] * 2
 
 
-def test_gradients_are_their_mean_and_a_missing_one_stays_missing(answers):
-    mean = [[[-1.0, -2.0], [-3.0, -4.0]], 0.5, None]
-    assert [answer["gradients"] for answer in answers] == [mean] * 2
+def test_small_sums_travel_together(answers):
+    assert [answer["together"] for answer in answers] == [[1.0, [2.0, 1.0]]] * 2
+    assert [answer["largest"] for answer in answers] == [3, 3]
+
+
+def test_what_the_main_process_has_or_does_reaches_the_other(answers):
+    assert [answer["on_main"] for answer in answers] == ["from 0"] * 2
+    assert [answer["told"] for answer in answers] == [[[1.5, 2.5], 3, 7]] * 2
+
+
+def test_when_the_main_process_fails_the_other_ends_too(answers):
+    assert [answer["ended"] for answer in answers] == ["ValueError", "ElsewhereError"]

@@ -155,7 +155,8 @@ def test_nothing_of_a_step_that_was_skipped_is_absorbed(data_path):
     state = build(data_path)
     before = state.players.generator.mapping.w_mean.clone()
     nothing = torch.full([8], float("nan"))
-    state.absorb(StepResult(values={}, w_mean=nothing, path_lengths=nothing, signs=torch.ones(8), finite=False))
+    seen = StepResult(values={}, w_mean=nothing, path_length=nothing[0], sign_sum=8, sign_count=8, fault="its loss")
+    state.absorb(seen)
     assert torch.equal(state.players.generator.mapping.w_mean, before)
     assert (state.path_mean.item(), state.sign_sum, state.sign_count, state.steps_skipped) == (0.0, 0.0, 0, 1)
 

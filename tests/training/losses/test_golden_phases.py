@@ -94,9 +94,8 @@ def run(players, term, network, gain: int):
 
 
 def take_over(players, output, path_mean) -> None:
-    result = StepResult(
-        values={}, w_mean=output.w_mean, path_lengths=output.path_lengths, signs=output.signs, finite=True
-    )
+    length = None if output.path_lengths is None else output.path_lengths.mean()
+    result = StepResult(values={}, w_mean=output.w_mean, path_length=length)
     absorb(result, players.generator.mapping, 0.995, path_mean, 0.01)
 
 
