@@ -44,9 +44,7 @@ def conv_transpose2d(x: Tensor, w: Tensor, *, stride: int = 1, groups: int = 1) 
 
 def _run(x: Tensor, w: Tensor, form: _Form) -> Tensor:
     stride, padding, groups, transposed, output_padding = form
-    return torch.ops.aten.convolution(
-        x, w, None, [stride] * 2, padding, [1, 1], transposed, output_padding, groups
-    )
+    return torch.ops.aten.convolution(x, w, None, [stride] * 2, padding, [1, 1], transposed, output_padding, groups)
 
 
 def _gradients(dy: Tensor, x: Tensor, w: Tensor, form: _Form, wanted: list[bool]) -> tuple[Tensor, Tensor]:
@@ -65,7 +63,8 @@ class _Convolution(torch.autograd.Function):
         return _run(x, w, form)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (dy,) = upstream
         x, w = ctx.saved_tensors
         wanted = [bool(needed) for needed in ctx.needs_input_grad[:2]]
         if not torch.is_grad_enabled():
@@ -83,7 +82,8 @@ class _WeightGradient(torch.autograd.Function):
         return _gradients(dy, x, w, form, [False, True])[1]
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        (g,) = upstream
         dy, x = ctx.saved_tensors
         d_dy = _Convolution.apply(x, g, ctx.form) if ctx.needs_input_grad[0] else None
         d_x = _Convolution.apply(dy, g, ctx.form.other_way(dy, g, x)) if ctx.needs_input_grad[1] else None
