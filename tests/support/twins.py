@@ -56,6 +56,19 @@ def assert_twin(body: Body, op: OpOverload, *arguments: Any, **tolerances: Any) 
         torch.testing.assert_close(mine.cpu(), theirs.to(dtype), **tolerances)
 
 
+def assert_threads_change_nothing(call: Callable[[], Any]) -> None:
+    """The results are the same to the last bit, however many threads share the work."""
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            results.append(list(_several(call())))
+    finally:
+        torch.set_num_threads(before)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
 def random_twins(check: Callable[..., None], few: int, **strategies: Any) -> tuple[Callable, Callable]:
     """Two tests that check(body, **case) holds for random cases: for a few of them, and in the long tests 2,000.
 

@@ -1,9 +1,8 @@
 """Convolutions whose second derivatives are as fast as their first.
 
-torch differentiates a convolution's backward by convolutions with kernels as large as the pictures, with copies to match:
-the gradient penalties (R1, path length) spend most of their time there. Here the backward is made of three convolutions
-of the usual kind - forward, with respect to the input, with respect to the weight - each of whose derivatives are
-again among the three.
+torch differentiates a convolution's backward by convolutions with kernels as large as the pictures, and copies to fit:
+an eighth of R1's time on CPU. Here the backward is made of convolutions of the usual kind: forward, with respect to the
+input, with respect to the weight; the derivatives of each are again among the three.
 """
 
 from typing import Any, NamedTuple

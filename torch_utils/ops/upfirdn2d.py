@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from torch_utils.ops.layout import layout_of
+
 _SEPARABLE_FROM = 8  # taps: shorter 1D filters are expanded to 2D, which one small convolution does faster
 # Pixels a side up to which the CPU multiplies by matrices; above, convolutions are as fast. Long separable filters
 # (the augmentation's 12 taps) gain much longer than the networks' four (docs/decisions/0005).
@@ -69,7 +71,7 @@ def upfirdn2d(
         flip: False convolves, True correlates.
         gain: factor for the result.
     Returns:
-        [N, C, (H·up + top + bottom - taps) // down + 1, …]
+        [N, C, (H·up + top + bottom - taps) // down + 1, …], channels last where x is, else contiguous.
     Source: Karras et al. 2019 and 2020; conventions in golden/INDEX.md.
     """
     f = torch.ones(1, 1, device=x.device) if f is None else f
@@ -163,7 +165,12 @@ def _output_size(x: Tensor, f: Tensor, up, down, padding) -> tuple[int, int]:
 
 
 def plain(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> Tensor:
-    """The operator in plain PyTorch, by whichever of two ways is faster."""
+    """The operator in plain PyTorch."""
+    return _filtered(x, f, up, down, padding, flip, gain).contiguous(memory_format=layout_of(x))
+
+
+def _filtered(x: Tensor, f: Tensor, up, down, padding, flip: bool, gain: float) -> Tensor:
+    """By whichever of two ways is faster."""
     if min(_output_size(x, f, up, down, padding)) < 1:
         raise RuntimeError(f"upfirdn2d: padding {list(padding)} leaves nothing of {x.shape[3]}x{x.shape[2]} pixels.")
     if _all_cropped(x, up, padding):
@@ -261,7 +268,7 @@ def _by_transposed_convolution(x: Tensor, f: Tensor, up, padding) -> Tensor:
     full = full[:, :, inner_y:, inner_x:]
     left, top = max(0, -crop_left), max(0, -crop_top)
     sides = [left, width - left - full.shape[3], top, height - top - full.shape[2]]
-    return F.pad(full, sides) if any(sides) else full.contiguous()
+    return F.pad(full, sides) if any(sides) else full
 
 
 def _insert_zeros(x: Tensor, up) -> Tensor:
@@ -275,7 +282,8 @@ torch.library.impl("kaokore::upfirdn2d", "CompositeExplicitAutograd", plain)
 
 @torch.library.register_fake("kaokore::upfirdn2d")
 def _fake(x, f, up, down, padding, flip, gain):
-    return x.new_empty(x.shape[0], x.shape[1], *_output_size(x, f, up, down, padding))
+    size = *x.shape[:2], *_output_size(x, f, up, down, padding)
+    return torch.empty(size, dtype=x.dtype, device=x.device, memory_format=layout_of(x))
 
 
 def _save(ctx, inputs, output):

@@ -52,22 +52,27 @@ void for_each_in_rows(const Runs& runs, const S* bias, const Element& shared_ele
   });
 }
 
-// The same whatever the layout; the bias is 0 where there is none.
+// The same whatever the layout; the bias is 0 where there is none. In pieces of fixed size: where a loop ends, and with it
+// which of its last elements are computed without vectors, does not depend on the number of threads.
 template <class S, class Element>
 void for_each_element(const Runs& runs, const S* bias, const Element& shared_element) {
   using W = Wide<S>;
   if (bias != nullptr && runs.inner == 1 && runs.channels > 1) return for_each_in_rows(runs, bias, shared_element);
-  torch::stable::parallel_for(0, runs.numel, kGrain, [&](int64_t begin, int64_t end) {
+  const int64_t pieces = (runs.numel + kGrain - 1) / kGrain;
+  torch::stable::parallel_for(0, pieces, 1, [&](int64_t first_piece, int64_t last_piece) {
     const Element element = shared_element;  // its own copy: what is written cannot change the options it holds
-    if (bias == nullptr) {
+    for (int64_t piece = first_piece; piece < last_piece; ++piece) {
+      const int64_t begin = piece * kGrain, end = std::min(begin + kGrain, runs.numel);
+      if (bias == nullptr) {
 #pragma omp simd
-      for (int64_t i = begin; i < end; ++i) element(i, W(0));
-    } else {
-      for_each_run(runs, begin, end, [&](int64_t first, int64_t length, int64_t channel) {
-        const W b = bias[channel];
+        for (int64_t i = begin; i < end; ++i) element(i, W(0));
+      } else {
+        for_each_run(runs, begin, end, [&](int64_t first, int64_t length, int64_t channel) {
+          const W b = bias[channel];
 #pragma omp simd
-        for (int64_t i = first; i < first + length; ++i) element(i, b);
-      });
+          for (int64_t i = first; i < first + length; ++i) element(i, b);
+        });
+      }
     }
   });
 }

@@ -30,6 +30,7 @@ __attribute__((__simd__("notinbranch"))) float tanhf(float) noexcept;
 
 #include "activations.h"  // whose functions are now known as vectors
 #include "checks.h"
+#include "layout.h"
 
 namespace kaokore {
 
@@ -118,22 +119,6 @@ std::vector<Wide<S>> repeated(const S* values, int64_t count, int64_t times) {
 template <class W>
 void add_by_channel(const std::vector<W>& numbers, int64_t channels, double* sums) {
   for (size_t i = 0; i < numbers.size(); ++i) sums[i % channels] += double(numbers[i]);
-}
-
-// Whether [N, C, H, W] lies in memory as [N, H, W, C]; not where that is the same as contiguous.
-inline bool channels_last(const Tensor& x) {
-  if (x.dim() != 4 || x.size(1) == 1 || x.is_contiguous()) return false;
-  const int64_t strides[] = {x.size(1) * x.size(2) * x.size(3), 1, x.size(1) * x.size(3), x.size(1)};
-  for (int64_t i = 0; i < 4; ++i)
-    if (x.size(i) > 1 && x.stride(i) != strides[i]) return false;
-  return true;
-}
-
-// Room for pictures of another size, as many as in x and with as many channels.
-inline Tensor new_pictures(const Tensor& x, int64_t height, int64_t width, bool last) {
-  if (!last) return torch::stable::new_empty(x, {x.size(0), x.size(1), height, width});
-  const Tensor y = torch::stable::new_empty(x, {x.size(0), height, width, x.size(1)});
-  return torch::stable::transpose(torch::stable::transpose(y, 1, 3), 2, 3);
 }
 
 // x itself if dense, else a dense copy.

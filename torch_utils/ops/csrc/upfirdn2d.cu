@@ -5,6 +5,7 @@
 // a thread for each output. Sums are in float32 or wider, separable filters included: half precision rounds once.
 
 #include "device.cuh"
+#include "layout.h"
 #include "resampling.h"
 
 namespace kaokore::upfirdn2d_cuda {
@@ -273,6 +274,14 @@ void check(const Tensor& x, const Tensor& f, const std::vector<int64_t>& up, con
   STD_TORCH_CHECK(least(least(up[0], up[1]), least(down[0], down[1])) >= 1, "upfirdn2d: up and down begin at 1");
 }
 
+// The result, which the kernels make contiguous, with its channels last if those of x are.
+Tensor as_lies(const Tensor& y, const Tensor& x) {
+  if (!channels_last(x)) return y;
+  Tensor last = new_pictures(y, y.size(2), y.size(3), true);
+  torch::stable::copy_(last, y);
+  return last;
+}
+
 Tensor upfirdn2d(const Tensor& x, const Tensor& f, const std::vector<int64_t>& up, const std::vector<int64_t>& down,
                  const std::vector<int64_t>& padding, bool flip, double gain) {
   check(x, f, up, down, padding);
@@ -287,7 +296,7 @@ Tensor upfirdn2d(const Tensor& x, const Tensor& f, const std::vector<int64_t>& u
       torch::stable::to(f, doubled ? ScalarType::Double : ScalarType::Float));
   const Call call{torch::stable::contiguous(x), taps, y, across, along, gain, f.dim() == 1};
   with_type_of("upfirdn2d", x, [&](auto number) { run<decltype(number)>(call); });
-  return y;
+  return as_lies(y, x);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from tests.support.closeness import assert_golden
 from tests.support.golden import golden_cases, golden_tensors
-from tests.support.twins import DTYPES, LAYOUTS, assert_twin, random_twins
+from tests.support.twins import DTYPES, LAYOUTS, assert_threads_change_nothing, assert_twin, random_twins
 from torch_utils.ops.bias_act import ACTIVATIONS, bias_act, reads_output
 
 forward, backward = torch.ops.kaokore.bias_act.default, torch.ops.kaokore.bias_act_backward.default
@@ -83,6 +83,14 @@ def test_sums_repeat_to_the_last_bit(body):
         for _ in range(3):
             again = body.call(gradients, dy, x, None, 1, "lrelu", 0.25, 1.5, None)
             assert all(torch.equal(a, b) for a, b in zip(again, once, strict=True))
+
+
+@pytest.mark.parametrize("memory", ["contiguous", "channels last"])
+def test_the_number_of_threads_does_not_change_a_bit(cpp_body, memory):
+    x = LAYOUTS[memory](cpp_body.draw(3, 5, 95, 92, dtype=torch.float32))
+    b, options = cpp_body.draw(5, seed=1, dtype=torch.float32), (1, "swish", 0.0, 1.5, 0.75)
+    assert_threads_change_nothing(lambda: cpp_body.call(forward, x, b, *options))
+    assert_threads_change_nothing(lambda: cpp_body.call(gradients, x * 2, x, b, *options))
 
 
 @pytest.mark.parametrize("shape", [(7,), (4, 6), (3, 4, 5), (2, 3, 2, 3, 2)])

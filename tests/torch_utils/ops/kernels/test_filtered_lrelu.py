@@ -7,7 +7,15 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from tests.support.closeness import assert_golden
 from tests.support.golden import COPIES, golden_cases, golden_tensors
-from tests.support.twins import DTYPES, LAYOUTS, TOLERANCES, assert_twin, exactly, random_twins
+from tests.support.twins import (
+    DTYPES,
+    LAYOUTS,
+    TOLERANCES,
+    assert_threads_change_nothing,
+    assert_twin,
+    exactly,
+    random_twins,
+)
 from torch_utils.ops.filtered_lrelu import filtered_lrelu, sizes_of
 from torch_utils.ops.plain import plain, plain_bodies
 from torch_utils.ops.upfirdn2d import plain as upfirdn2d
@@ -158,13 +166,7 @@ def test_without_a_bias_nothing_is_added(body):
 @pytest.mark.parametrize("kind", [SEPARABLE[8], IN_2D[0]], ids=str)
 def test_the_number_of_threads_does_not_change_a_bit(cpp_body, kind):
     tensors, filters = setup(cpp_body, (3, 5, 40, 33), kind)
-    results = []
-    for threads in (1, 2, 4):
-        torch.set_num_threads(threads)
-        results.append(cpp_body.call(forward, *tensors, *filters, False, *ACTIVATION, True))
-    torch.set_num_threads(1)
-    for other in results[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+    assert_threads_change_nothing(lambda: cpp_body.call(forward, *tensors, *filters, False, *ACTIVATION, True))
 
 
 def test_an_empty_batch_stays_empty(body):

@@ -3,14 +3,14 @@ import torch
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
-from tests.support.twins import DTYPES, LAYOUTS, assert_twin, random_twins
+from tests.support.twins import DTYPES, LAYOUTS, assert_threads_change_nothing, assert_twin, random_twins
 from torch_utils.ops.synthesis_epilogue import synthesis_epilogue
 
 forward = torch.ops.kaokore.synthesis_epilogue.default
 backward = torch.ops.kaokore.synthesis_epilogue_backward.default
 
 # One pixel, rows and columns that fill no tile, several tiles along channels, along pixels, along both.
-SIZES = [(1, 1, 1, 1), (2, 3, 5, 7), (3, 33, 4, 4), (2, 300, 3, 3), (1, 8, 24, 32), (2, 40, 17, 19)]
+SIZES = [(1, 1, 1, 1), (2, 3, 5, 7), (3, 33, 4, 4), (2, 300, 3, 3), (1, 8, 24, 32), (2, 40, 17, 19), (1, 3, 74, 75)]
 NOISES = {"no noise": None, "one noise": 1, "noise of each": 0}
 
 
@@ -85,6 +85,14 @@ def test_sums_repeat_to_the_last_bit(body, memory):
     for _ in range(3):
         for result, expected in zip(body.call(backward, dy, x, x, scale, True, 0.2, 1.0, None), once, strict=True):
             assert torch.equal(result, expected)
+
+
+@pytest.mark.parametrize("memory", ["contiguous", "channels last"])
+def test_the_number_of_threads_does_not_change_a_bit(cpp_body, memory):
+    x, *others = arguments(cpp_body, (3, 5, 95, 92), torch.float32)
+    x = LAYOUTS[memory](x)
+    assert_threads_change_nothing(lambda: cpp_body.call(forward, x, *others, 0.2, 1.5, 0.75))
+    assert_threads_change_nothing(lambda: cpp_body.call(backward, x * 2, x, x, others[0], True, 0.2, 1.5, None))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -6,7 +6,7 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from tests.support.closeness import assert_golden
 from tests.support.golden import COPIES, golden_cases, golden_tensors
-from tests.support.twins import DTYPES, LAYOUTS, assert_twin, random_twins
+from tests.support.twins import DTYPES, LAYOUTS, assert_threads_change_nothing, assert_twin, random_twins
 from torch_utils.ops.upfirdn2d import downsample2d, filter2d, upfirdn2d, upsample2d
 
 op = torch.ops.kaokore.upfirdn2d.default
@@ -35,7 +35,9 @@ def test_every_factor_and_filter_in_every_type_is_the_twin_of_the_plain_body(bod
     for size in SIZES:
         padding = padding_that_leaves_something(size, taps, up)
         x = body.draw(1, 2, *size, dtype=dtype)
-        assert_twin(body, op, x, f, [up, up], [down, down], padding, False, 1.5, **tolerance(dtype, taps))
+        for layout in ("contiguous", "channels last"):
+            options = [up, up], [down, down], padding, False, 1.5
+            assert_twin(body, op, LAYOUTS[layout](x), f, *options, **tolerance(dtype, taps))
 
 
 def tolerance(dtype, taps):
@@ -49,8 +51,9 @@ def tolerance(dtype, taps):
 @pytest.mark.parametrize("taps", [(4, 3), (6, 7), (12,), (20,), (13, 3)])
 @pytest.mark.parametrize(("up", "down"), FACTORS)
 def test_any_padding_pads_or_crops(body, up, down, taps, padding, flip):
-    x, f = body.draw(1, 1, 36, 41, dtype=torch.float32), body.draw(*taps, seed=1, dtype=torch.float32)
-    assert_twin(body, op, x, f, [up, up], [down, down], padding, flip, 0.5, atol=1e-4)
+    x, f = body.draw(1, 2, 36, 41, dtype=torch.float32), body.draw(*taps, seed=1, dtype=torch.float32)
+    for layout in ("contiguous", "channels last"):
+        assert_twin(body, op, LAYOUTS[layout](x), f, [up, up], [down, down], padding, flip, 0.5, atol=1e-4)
 
 
 @pytest.mark.parametrize("factors", [([2, 1], [1, 1]), ([1, 1], [1, 2]), ([1, 3], [2, 1]), ([4, 2], [3, 5])])
@@ -79,10 +82,19 @@ def test_the_layout_in_memory_does_not_matter(body, dtype, size, layout):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("taps", [(4, 4), (12,)])
-def test_the_result_is_contiguous_and_of_the_pictures_type(body, taps, dtype):
-    x = LAYOUTS["channels last"](body.draw(2, 3, 16, 16, dtype=dtype))
-    y = body.call(op, x, body.draw(*taps), [2, 2], [1, 1], [2, 1, 2, 1], False, 1.0)
-    assert y.is_contiguous() and y.dtype == dtype
+@pytest.mark.parametrize(("up", "down"), [(1, 1), (2, 1), (1, 2)])
+def test_the_result_lies_as_the_picture_does_and_is_of_its_type(body, up, down, taps, dtype):
+    for layout, make in LAYOUTS.items():
+        x = make(body.draw(2, 3, 16, 16, dtype=dtype))
+        y = body.call(op, x, body.draw(*taps), [up, up], [down, down], [2, 1, 2, 1], False, 1.0)
+        form = torch.channels_last if layout == "channels last" else torch.contiguous_format
+        assert y.is_contiguous(memory_format=form) and y.dtype == dtype
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels last"])
+def test_the_number_of_threads_does_not_change_a_bit(cpp_body, layout):
+    x, f = LAYOUTS[layout](cpp_body.draw(3, 16, 33, 41, dtype=torch.float32)), cpp_body.draw(4, 4)
+    assert_threads_change_nothing(lambda: cpp_body.call(op, x, f, [2, 1], [1, 2], [2, 1, 2, 1], False, 1.0))
 
 
 def test_an_empty_batch_stays_empty(body):
@@ -141,19 +153,20 @@ def test_what_does_not_fit_is_refused_in_one_line(body, change, message):
 factors = st.tuples(st.integers(1, 3), st.integers(1, 3)) | st.sampled_from([(1, 1), (2, 2)])
 
 
-def assert_random_twin(body, size, taps, up, down, padding, flip, dtype) -> None:
+def assert_random_twin(body, size, layout, taps, up, down, padding, flip, dtype) -> None:
     for axis in (0, 1):  # x, then y
-        pixels = size[1 - axis] * up[axis]
+        pixels = size[3 - axis] * up[axis]
         before, after = padding[2 * axis : 2 * axis + 2]
         assume(pixels + before + after >= taps[-1 if axis == 0 else 0] and pixels + min(0, before) + min(0, after) > 0)
-    x, f = body.draw(1, 2, *size, dtype=dtype), body.draw(*taps, seed=1)
+    x, f = LAYOUTS[layout](body.draw(*size, dtype=dtype)), body.draw(*taps, seed=1)
     assert_twin(body, op, x, f, list(up), list(down), list(padding), flip, 1.5, **tolerance(dtype, taps))
 
 
 test_random_cases_are_twins, test_two_thousand_random_cases_are_twins = random_twins(
     assert_random_twin,
     few=60,
-    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    size=st.tuples(st.integers(1, 2), st.integers(1, 9), st.integers(1, 40), st.integers(1, 40)),
+    layout=st.sampled_from(list(LAYOUTS)),
     taps=st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 26)),
     up=factors,
     down=factors,

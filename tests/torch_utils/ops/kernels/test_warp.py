@@ -3,7 +3,7 @@ import torch
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
-from tests.support.twins import DTYPES, LAYOUTS, assert_twin, random_twins
+from tests.support.twins import DTYPES, LAYOUTS, assert_threads_change_nothing, assert_twin, random_twins
 from torch_utils.ops.warp import warp
 
 forward, backward = torch.ops.kaokore.warp.default, torch.ops.kaokore.warp_backward.default
@@ -89,15 +89,8 @@ def test_the_transpose_is_exact(body):
 
 def test_results_are_the_same_to_the_last_bit_however_many_threads_there_are(body):
     x, dy, matrices = body.draw(3, 6, 60, 90), body.draw(3, 6, 75, 131, seed=2), tilted(body, 3)
-    before, results = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 5):
-            torch.set_num_threads(threads)
-            results.append((body.call(forward, x, matrices, [75, 131]), body.call(backward, dy, matrices, [60, 90])))
-    finally:
-        torch.set_num_threads(before)
-    for y, dx in results[1:]:
-        assert torch.equal(y, results[0][0]) and torch.equal(dx, results[0][1])
+    assert_threads_change_nothing(lambda: body.call(forward, x, matrices, [75, 131]))
+    assert_threads_change_nothing(lambda: body.call(backward, dy, matrices, [60, 90]))
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 4, 4), (2, 0, 4, 4)])
