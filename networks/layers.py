@@ -40,11 +40,10 @@ class FullyConnected(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, in_features] → [N, out_features]."""
-        weight = self.weight.to(x.dtype) * self.weight_gain
-        bias = self.bias.to(x.dtype) * self.bias_gain
+        weight, bias = self.weight.to(x.dtype).t(), self.bias.to(x.dtype)
         if self.act == "linear":
-            return torch.addmm(bias[None], x, weight.t())
-        return bias_act(x @ weight.t(), bias, act=self.act)
+            return torch.addmm(bias, x, weight, beta=self.bias_gain, alpha=self.weight_gain)
+        return bias_act(x @ (weight * self.weight_gain), bias * self.bias_gain, act=self.act)
 
 
 class Conv(nn.Module):
@@ -74,14 +73,15 @@ class Conv(nn.Module):
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         """[N, in, H, W] → [N, out, H·up/down, W·up/down]; `gain` and the clamp act after the activation."""
-        w = (self.weight * self.weight_gain).to(x.dtype)
+        act_gain = (2**0.5 if self.act == "lrelu" else 1.0) * gain
+        clamp = None if self.clamp is None else self.clamp * gain
+        only_convolves = self.bias is None and self.act == "linear" and clamp is None
+        w = (self.weight * (self.weight_gain * act_gain if only_convolves else self.weight_gain)).to(x.dtype)
         # With `up` the kernel is turned, which makes the transposed convolution a plain one: the public layout.
         x = conv2d_resample(
             x, w, self.resample_filter, up=self.up, down=self.down, padding=self.padding, correlate=self.up == 1
         )
-        act_gain = (2**0.5 if self.act == "lrelu" else 1.0) * gain
-        clamp = None if self.clamp is None else self.clamp * gain
-        if self.bias is None and self.act == "linear" and act_gain == 1 and clamp is None:
+        if only_convolves:
             return x
         bias = None if self.bias is None else self.bias.to(x.dtype)
         return bias_act(x, bias, act=self.act, gain=act_gain, clamp=clamp)
@@ -162,7 +162,8 @@ class MinibatchDeviation(nn.Module):
         group = min(self.group_size or count, count)
         features = self.num_channels
         y = x.reshape(group, -1, features, channels // features, height, width)
-        deviation = (y.var(dim=0, unbiased=False) + _EPSILON).sqrt()  # [groups, F, c, H, W]
+        variance = (y - y.mean(dim=0)).square().mean(dim=0)  # several times as fast as torch's own on CPU
+        deviation = (variance + _EPSILON).sqrt()  # [groups, F, c, H, W]
         y = deviation.mean(dim=[2, 3, 4])  # [groups, F]
         y = y[:, :, None, None].repeat(group, 1, height, width)
         return torch.cat([x, y], dim=1)

@@ -14,12 +14,12 @@ from networks.layers import (
     FullyConnected,
     channels_at,
     demodulation,
-    modulated_conv2d,
     resolutions_up_to,
 )
 from networks.mapping import MappingNetwork
 from torch_utils.ops.bias_act import bias_act
 from torch_utils.ops.conv2d_resample import conv2d_resample
+from torch_utils.ops.convolution import pixelwise
 from torch_utils.ops.layout import laid_out
 from torch_utils.ops.synthesis_epilogue import synthesis_epilogue
 from torch_utils.ops.upfirdn2d import setup_filter, upsample2d
@@ -113,8 +113,8 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x [N, in, R, R], w [N, w_dim] → [N, out, R, R]."""
-        styles = self.affine(w) * self.weight_gain
-        x = modulated_conv2d(x, self.weight, styles, demodulate=False)
+        weights = self.weight.flatten(1) * (self.affine(w) * self.weight_gain)[:, None]  # [N, out, in]
+        x = pixelwise(x, weights.to(x.dtype))
         return bias_act(x, self.bias.to(x.dtype), clamp=self.clamp)
 
 
@@ -171,7 +171,7 @@ class SynthesisBlock(nn.Module):
         if image is not None:
             image = upsample2d(image, self.resample_filter)
         if self.torgb is not None:
-            rgb = self.torgb(x, styles[self.num_convs]).float().contiguous()
+            rgb = self.torgb(x, styles[self.num_convs]).float()
             image = rgb if image is None else image + rgb
         return x, image
 

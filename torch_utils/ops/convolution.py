@@ -11,6 +11,37 @@ import torch
 from torch import Tensor
 
 
+def pixelwise(x: Tensor, w: Tensor) -> Tensor:
+    """A 1x1 convolution with weights of each sample's own: x [N, I, H, W], w [N, O, I] → [N, O, H, W], contiguous.
+
+    Meant for few outputs (a picture's colours), where products of matrices are two to three times as fast.
+    """
+    pixels = x.permute(0, 2, 3, 1).flatten(1, 2)
+    return _PixelProduct.apply(pixels, w).unflatten(2, x.shape[2:])
+
+
+class _PixelProduct(torch.autograd.Function):
+    """x [N, pixels, I], w [N, O, I] → [N, O, pixels]. Only for its backward, whose result lies in memory as x does."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return torch.bmm(w, x.transpose(1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        (dy,) = upstream
+        x, w = ctx.saved_tensors
+        dx = dw = None
+        if ctx.needs_input_grad[0] and x.stride(2) == 1:
+            dx = torch.bmm(dy.transpose(1, 2), w)
+        elif ctx.needs_input_grad[0]:
+            dx = torch.bmm(w.transpose(1, 2), dy).transpose(1, 2)
+        if ctx.needs_input_grad[1]:
+            dw = torch.bmm(dy, x)
+        return dx, dw
+
+
 class _Form(NamedTuple):
     """What a convolution is besides its tensors."""
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from torch_utils.ops import bias_act as _bias_act  # noqa: F401 - defines the operator of the second derivative
+
 
 def synthesis_epilogue(
     x: Tensor,
@@ -134,8 +136,8 @@ def _save_backward(ctx, inputs, output):
 def _double_backward(ctx, g_dx, g_scale, g_noise, g_b):
     """The backward is linear in dy, and in x and scale for its part: the slope itself is constant in pieces."""
     dy, y, x, scale = ctx.saved_tensors
-    slope = _slope(y, *ctx.options).to(dy.dtype)
-    dz = dy * slope
+    options = (1, "lrelu", *ctx.options)
+    dz = torch.ops.kaokore.bias_act_backward(dy, y, None, *options)
     g_dz = g_dx if scale is None else g_dx * scale[:, :, None, None]
     g_dz = g_dz + g_b[:, None, None]
     if ctx.has_noise:
@@ -145,7 +147,7 @@ def _double_backward(ctx, g_dx, g_scale, g_noise, g_b):
         g_dz = g_dz + g_scale[:, :, None, None] * x
         d_x = g_scale[:, :, None, None] * dz
         d_scale = (g_dx * dz).sum(dim=[2, 3])
-    return g_dz * slope, None, d_x, d_scale, None, None, None, None
+    return torch.ops.kaokore.bias_act_backward(g_dz, y, None, *options), None, d_x, d_scale, None, None, None, None
 
 
 torch.library.register_autograd("kaokore::synthesis_epilogue", _backward, setup_context=_save)
