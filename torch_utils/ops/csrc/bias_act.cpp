@@ -244,7 +244,7 @@ void row_gradients(
       add_by_channel(of_block, runs.channels, &parts[block * runs.channels]);
     }
   });
-  for (size_t i = 0; i < parts.size(); ++i) sums[i % runs.channels] += parts[i];
+  add_by_channel(parts, runs.channels, sums);
 }
 
 // The same where neighbours share a bias, in pieces of fixed size.

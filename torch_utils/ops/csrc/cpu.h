@@ -118,7 +118,11 @@ std::vector<Wide<S>> repeated(const S* values, int64_t count, int64_t times) {
 // The sums of numbers that belong to the channels in turn are added to `sums`.
 template <class W>
 void add_by_channel(const std::vector<W>& numbers, int64_t channels, double* sums) {
-  for (size_t i = 0; i < numbers.size(); ++i) sums[i % channels] += double(numbers[i]);
+  for (size_t first = 0; first < numbers.size(); first += channels) {
+    const W* pixel = &numbers[first];
+#pragma omp simd
+    for (int64_t channel = 0; channel < channels; ++channel) sums[channel] += double(pixel[channel]);
+  }
 }
 
 // x itself if dense, else a dense copy.

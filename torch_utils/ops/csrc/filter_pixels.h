@@ -4,6 +4,8 @@
 
 #include "filtering.h"
 
+#include <memory>
+
 namespace kaokore {
 
 // One output row after another, of any picture. S: the type in memory; sums are made in Wide<S>.
@@ -11,6 +13,7 @@ template <class S>
 class PixelFilter {
   using W = Wide<S>;
   static constexpr bool kSameType = std::is_same_v<S, W>;
+  static constexpr size_t kCacheLine = 64;
 
  public:
   PixelFilter(const Axis& x, const Axis& y, const Filter& filter, int64_t channels)
@@ -19,7 +22,10 @@ class PixelFilter {
     const int64_t last = floor_div((x.out - 1) * x.down + x.taps - 1 - x.before, x.up);
     left_ = std::max<int64_t>(0, -floor_div(-x.before, x.up));
     const int64_t right = std::max<int64_t>(0, last - (x.in - 1));
-    line_.assign((left_ + x.in + right) * channels, W(0));
+    room_.assign((left_ + x.in + right) * channels + kCacheLine / sizeof(W), W(0));
+    void* from = room_.data();
+    size_t space = room_.size() * sizeof(W);
+    line_ = static_cast<W*>(std::align(kCacheLine, 1, from, space)) + left_ * channels;
     if (!kSameType) {
       loaded_.resize(pitch_);
       summed_.resize(x.out * channels);
@@ -46,7 +52,7 @@ class PixelFilter {
       seen = true;
     }
     if (filter_.separable && seen) {
-      if (kSameType) terms_.sum(line_.data() + left_ * channels_, pitch_);
+      if (kSameType) terms_.sum(line_, pitch_);
       along_x<false>(0, to);
     }
     if (!seen) std::fill(to, to + x_.out * channels_, W(0));
@@ -66,7 +72,7 @@ class PixelFilter {
 
   // The line (+)= weight * row, within its margins.
   void load(const S* row, W weight, bool add) {
-    W* to = line_.data() + left_ * channels_;
+    W* to = line_;
     if (add) {
 #pragma omp simd
       for (int64_t i = 0; i < pitch_; ++i) to[i] += weight * W(row[i]);
@@ -80,7 +86,7 @@ class PixelFilter {
   template <bool Add>
   void along_x(int64_t tap_y, W* to) const {
     const std::vector<W>* phases = &weights_[filter_.separable ? 0 : tap_y * x_.up];
-    const W* line = line_.data() + left_ * channels_;
+    const W* line = line_;
     if (x_.up == 1 && x_.down == 1)  // all outputs are alike: one loop over the row
       return neighbours<Add>({line - x_.before * channels_, to, 1, 0, 0, x_.out * channels_}, phases[0]);
     for (int64_t phase = 0; phase < std::min(x_.up, x_.out); ++phase) {
@@ -145,7 +151,8 @@ class PixelFilter {
   const Filter& filter_;
   const int64_t channels_, pitch_;
   int64_t left_;
-  std::vector<W> line_, loaded_, summed_;
+  std::vector<W> room_, loaded_, summed_;
+  W* line_;  // the input row as the taps along x see it, within room_; its margins are zero
   std::vector<std::vector<W>> weights_;  // [rows of the filter, phases]
   Terms<W> terms_;
 };

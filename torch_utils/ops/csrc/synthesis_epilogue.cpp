@@ -101,14 +101,18 @@ void forward(const Inputs<S>& in, S* y, Shape shape, ActOptions<Wide<S>> o) {
   });
 }
 
+// The blocks' parts of what is summed for scale and bias, [count, blocks, channels].
 struct Sums {
-  double scale = 0, bias = 0;
+  std::vector<double> scale, bias;
+
+  explicit Sums(int64_t size) : scale(size), bias(size) {}
 };
 
 // One channel of one block of pixels: dx, its part of the noise gradient, and the sums for scale and bias.
 template <bool Scale, bool Noise, class S>
-Sums backward_run(
-    const S* dy, const S* y, const S* x, S* dx, Wide<S>* d_noise, int64_t pixels, Wide<S> scale, ActOptions<Wide<S>> o) {
+void backward_run(
+    const S* dy, const S* y, const S* x, S* dx, Wide<S>* d_noise, int64_t pixels, Wide<S> scale, ActOptions<Wide<S>> o,
+    double* sum_of_scale, double* sum_of_bias) {
   using W = Wide<S>;
   W of_scale = 0, of_bias = 0;
 #pragma omp simd reduction(+ : of_scale, of_bias)
@@ -119,7 +123,8 @@ Sums backward_run(
     if constexpr (Scale) of_scale += dz * W(x[i]);
     of_bias += dz;
   }
-  return {double(of_scale), double(of_bias)};
+  *sum_of_scale = of_scale;
+  *sum_of_bias = of_bias;
 }
 
 template <class S>
@@ -127,18 +132,18 @@ struct Gradients {
   S *x, *scale, *noise, *bias;
 };
 
-// Adds up the blocks' sums, [count, blocks, channels]: those of a sample for the scale, all for the bias.
+// Adds up the blocks' sums: those of a sample for the scale, all for the bias.
 template <class S>
-void add_up(const std::vector<Sums>& sums, int64_t blocks, const Gradients<S>& d, Shape shape) {
+void add_up(const Sums& sums, int64_t blocks, const Gradients<S>& d, Shape shape) {
   using W = Wide<S>;
   for (int64_t channel = 0; channel < shape.channels; ++channel) {
     double bias = 0;
     for (int64_t sample = 0; sample < shape.count; ++sample) {
       double scale = 0;
       for (int64_t block = 0; block < blocks; ++block) {
-        const Sums& part = sums[(sample * blocks + block) * shape.channels + channel];
-        scale += part.scale;
-        bias += part.bias;
+        const int64_t part = (sample * blocks + block) * shape.channels + channel;
+        scale += sums.scale[part];
+        bias += sums.bias[part];
       }
       if (d.scale) d.scale[sample * shape.channels + channel] = S(W(scale));
     }
@@ -151,7 +156,7 @@ void backward_planes(
     const S* dy, const S* y, const Inputs<S>& in, const Gradients<S>& d, Shape shape, ActOptions<Wide<S>> o) {
   using W = Wide<S>;
   const int64_t blocks = (shape.pixels + kBlock - 1) / kBlock;
-  std::vector<Sums> sums(shape.count * shape.channels * blocks);
+  Sums sums(shape.count * blocks * shape.channels);
   const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(kBlock * shape.channels, 1));
   torch::stable::parallel_for(0, shape.count * blocks, grain, [&](int64_t begin, int64_t end) {
     W d_noise[kBlock];
@@ -164,7 +169,8 @@ void backward_planes(
       for (int64_t channel = 0; channel < shape.channels; ++channel) {
         const int64_t plane = sample * shape.channels + channel, at = plane * shape.pixels + first;
         const W scale = in.scale ? W(in.scale[plane]) : W(1);
-        sums[task * shape.channels + channel] = body(dy + at, y + at, in.x + at, d.x + at, d_noise, pixels, scale, o);
+        const int64_t part = task * shape.channels + channel;
+        body(dy + at, y + at, in.x + at, d.x + at, d_noise, pixels, scale, o, &sums.scale[part], &sums.bias[part]);
       }
       if (d.noise)
         for (int64_t i = 0; i < pixels; ++i) d.noise[sample * shape.pixels + first + i] = S(d_noise[i]);
@@ -208,7 +214,7 @@ void backward_pixels(
   const int64_t channels = shape.channels, together = pixels_together(channels), most = together * channels;
   const int64_t a_block = std::max(kLeastChunks, kGrain / most) * together;  // pixels
   const int64_t blocks = (shape.pixels + a_block - 1) / a_block;
-  std::vector<Sums> sums(shape.count * blocks * channels);
+  Sums sums(shape.count * blocks * channels);
   torch::stable::parallel_for(0, shape.count * blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<W> scale(most, W(1)), dz(most), of_scale(most), of_bias(most);
     for (int64_t block = begin; block < end; ++block) {
@@ -224,11 +230,8 @@ void backward_pixels(
              pixels * channels, o);
         if (d.noise) sum_pixels(dz.data(), d.noise + sample * shape.pixels + first, pixels, channels);
       }
-      for (int64_t i = 0; i < most; ++i) {
-        Sums& part = sums[block * channels + i % channels];
-        part.scale += of_scale[i];
-        part.bias += of_bias[i];
-      }
+      if (in.scale) add_by_channel(of_scale, channels, &sums.scale[block * channels]);
+      add_by_channel(of_bias, channels, &sums.bias[block * channels]);
     }
   });
   add_up(sums, blocks, d, shape);

@@ -15,10 +15,25 @@ from torch_utils.ops.compiler import flags
 HERE = Path(__file__).parent
 TORCH = Path(torch.__file__).parent
 READ_OR_WRITTEN_BEYOND = "AddressSanitizer: heap-buffer-overflow"
-FAULTS = {  # of an op: the right text, the wrong one, and what is said of it
-    "too little room for a frame": ("warp", "(s.in_width + 2 * kFrame)", "s.in_width", READ_OR_WRITTEN_BEYOND),
-    "a frame too narrow": ("warp", "kFrame = 2;", "kFrame = 1;", r"isnan\(\)"),
-    "an element too many": ("bias_act", "i < end; ++i) element", "i <= end; ++i) element", READ_OR_WRITTEN_BEYOND),
+FAULTS = {  # of an op: the file, the right text, the wrong one, and what is said of it
+    "too little room for a frame": (
+        "warp",
+        "warp.cpp",
+        "(s.in_width + 2 * kFrame)",
+        "s.in_width",
+        READ_OR_WRITTEN_BEYOND,
+    ),
+    "a frame too narrow": ("warp", "warp.cpp", "kFrame = 2;", "kFrame = 1;", r"isnan\(\)"),
+    "an element too many": (
+        *("bias_act", "bias_act.cpp", "i < end; ++i) element", "i <= end; ++i) element", READ_OR_WRITTEN_BEYOND),
+    ),
+    "no margin for taps": (
+        *("upfirdn2d", "filter_pixels.h", "(left_ + x.in + right)", "(left_ + x.in)", READ_OR_WRITTEN_BEYOND),
+    ),
+    "a pixel too many": (
+        *("synthesis_epilogue", "synthesis_epilogue.cpp"),
+        *("pixels * channels, o);", "(pixels + 1) * channels, o);", READ_OR_WRITTEN_BEYOND),
+    ),
 }
 
 
@@ -46,10 +61,10 @@ def test_the_bodies_pass_under_address_and_undefined_behaviour_sanitisers(tmp_pa
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_found(tmp_path, name):
-    op, right, wrong, seen_as = FAULTS[name]
-    source = Path(shutil.copytree(CSRC, tmp_path / "csrc")) / f"{op}.cpp"
-    text = source.read_text()
-    assert right in text, f"{source.name} has changed: {right!r} is not there any more"
-    source.write_text(text.replace(right, wrong))
-    done = run(build([source], tmp_path / "library.so"), [HERE / f"test_{op}.py"])
+    op, file, right, wrong, seen_as = FAULTS[name]
+    csrc = Path(shutil.copytree(CSRC, tmp_path / "csrc"))
+    text = (csrc / file).read_text()
+    assert right in text, f"{file} has changed: {right!r} is not there any more"
+    (csrc / file).write_text(text.replace(right, wrong))
+    done = run(build([csrc / f"{op}.cpp"], tmp_path / "library.so"), [HERE / f"test_{op}.py"])
     assert done.returncode != 0 and re.search(seen_as, done.stdout), done.stdout[-3000:]
