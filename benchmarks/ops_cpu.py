@@ -42,6 +42,7 @@ from training.augment.pipeline import AugmentPipe
 
 CPU = torch.device("cpu")
 SHAPES = [(16, 64, 16, 16), (16, 32, 32, 32), (16, 16, 64, 64), (1, 64, 256, 256)]
+LAYOUTS = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}  # networks use the first
 ROUNDS, TURNS = 15, 3
 RESAMPLING = {"up 2": ([2, 2], [1, 1], [2, 1, 2, 1], 4.0), "down 2": ([1, 1], [2, 2], [1, 1, 1, 1], 1.0)}
 # As in StyleGAN3's networks for 256 pixels: picture, up, down, whether the filter for downsampling is radial.
@@ -73,22 +74,20 @@ def row(what: str, shape: object, slow: str, calls: list[Call], rounds: int) -> 
     return {"what": what, "shape": shape, "against": slow, "ms": round(after, 4), "against_ms": round(before, 4)}
 
 
-def op_rows(rounds: int) -> list[dict[str, Any]]:
-    """bias_act, the epilogue and upfirdn2d, forward and with backward."""
-    f = setup_filter([1, 3, 3, 1])
-    rows = []
-    for shape in SHAPES:
-        x = torch.randn(shape)
-        comparisons = {
-            "bias_act forward": [partial(bias_act_module.plain, *bias_act_inputs(x)), bias_act_forward(x)],
-            "bias_act forward and backward": [bias_act_both(x, compiled=False), bias_act_both(x, compiled=True)],
-            "epilogue forward and backward": [epilogue_both(x, compiled=False), epilogue_both(x, compiled=True)],
-        }
-        rows += [row(what, list(shape), "plain body", calls, rounds) for what, calls in comparisons.items()]
-        for what, (up, down, padding, gain) in RESAMPLING.items():
-            arguments = (x, f, up, down, padding, False, gain)
-            calls = [partial(zero_insertion, *arguments), partial(torch.ops.kaokore.upfirdn2d, *arguments)]
-            rows.append(row(f"upfirdn2d {what}", list(shape), "zero insertion", calls, rounds))
+def op_rows(shape: tuple[int, ...], layout: str, rounds: int) -> list[dict[str, Any]]:
+    """bias_act, the epilogue and upfirdn2d, forward and with backward; the slow ones on contiguous pictures always."""
+    f, x = setup_filter([1, 3, 3, 1]), torch.randn(shape)
+    y = x.to(memory_format=LAYOUTS[layout])
+    comparisons = {
+        "bias_act forward": [partial(bias_act_module.plain, *bias_act_inputs(x)), bias_act_forward(y)],
+        "bias_act forward and backward": [bias_act_both(x, compiled=False), bias_act_both(y, compiled=True)],
+        "epilogue forward and backward": [epilogue_both(x, compiled=False), epilogue_both(y, compiled=True)],
+    }
+    rows = [row(f"{what}, {layout}", list(shape), "plain body", calls, rounds) for what, calls in comparisons.items()]
+    for what, (*factors, padding, gain) in RESAMPLING.items():
+        arguments = (f, *factors, padding, False, gain)
+        calls = [partial(zero_insertion, x, *arguments), partial(torch.ops.kaokore.upfirdn2d, y, *arguments)]
+        rows.append(row(f"upfirdn2d {what}, {layout}", list(shape), "zero insertion", calls, rounds))
     return rows
 
 
@@ -267,7 +266,10 @@ def main(threads: int, quick: bool, worker: str | None, rounds: int) -> None:
     keep_freed_memory()
     print(load_ops("auto", CPU, print))
     with torch.inference_mode():
-        rows = [*op_rows(1 if quick else ROUNDS), *warp_rows(1 if quick else ROUNDS)]
+        rows = [
+            found for layout in LAYOUTS for shape in SHAPES for found in op_rows(shape, layout, 1 if quick else ROUNDS)
+        ]
+        rows += warp_rows(1 if quick else ROUNDS)
         calls = [bare_convolutions(256, 16384, 512), forward_g(256, 16384, 512, 1)]
         if not quick:
             rows.append(row("generator forward", "256 pixels, channel base 16384", "bare convolutions", calls, ROUNDS))

@@ -28,7 +28,7 @@ OpsMode = Literal["auto", "cuda", "reference"]
 
 # What the plain bodies cost, as measured; named when they must do.
 SLOWER = {
-    "cpu": "a training iteration takes about 1.3 times as long (64 pixels, one thread, docs/results.md)",
+    "cpu": "a training iteration takes about 1.7 times as long (64 pixels, one thread, docs/results.md)",
     "cuda": "how much longer they take has not been measured on a GPU",
 }
 

@@ -5,6 +5,7 @@ namespace kaokore {
 namespace {
 
 constexpr int64_t kLeastChunks = 8;  // to a sum of its own
+constexpr int64_t kLanes = 64;       // numbers that fill a few vector registers
 
 // How a dense tensor looks along memory: `inner` neighbours share a bias, then comes the next of `channels`, over again.
 struct Runs {
@@ -222,6 +223,55 @@ void backward_row(
   }
 }
 
+// The same for kLanes neighbours and those `step` further on each time, whose sums stay in registers.
+template <Act A, bool FromOutput, class S>
+void backward_lanes(
+    const S* dy,
+    const S* seen,
+    const Wide<S>* bias,
+    S* dx,
+    Wide<S>* sums,
+    int64_t count,
+    int64_t step,
+    ActOptions<Wide<S>> options) {
+  using W = Wide<S>;
+  W of_lanes[kLanes] = {};
+  for (int64_t n = 0; n < count; ++n) {
+    const int64_t at = n * step;
+#pragma omp simd
+    for (int64_t i = 0; i < kLanes; ++i) {
+      const W slope = bias_act_slope<A, FromOutput>(W(dy[at + i]), W(seen[at + i]) + bias[i], options);
+      dx[at + i] = S(slope);
+      of_lanes[i] += slope;
+    }
+  }
+  for (int64_t i = 0; i < kLanes; ++i) sums[i] += of_lanes[i];
+}
+
+// A block of rows: by lanes where they fit the channels. bias and sums repeat after `most` elements.
+template <Act A, bool FromOutput, class S>
+void backward_block(
+    const S* dy,
+    const S* seen,
+    const Wide<S>* bias,
+    S* dx,
+    Wide<S>* sums,
+    int64_t length,
+    int64_t channels,
+    int64_t most,
+    ActOptions<Wide<S>> options) {
+  int64_t done = 0;
+  if (kLanes % channels == 0 || channels % kLanes == 0) {
+    const int64_t step = std::max(channels, kLanes), count = length / step;
+    for (int64_t i = 0; i < step; i += kLanes)
+      backward_lanes<A, FromOutput>(dy + i, seen + i, bias + i, dx + i, sums + i, count, step, options);
+    done = count * step;
+  }
+  for (; done < length; done += most)
+    backward_row<A, FromOutput>(
+        dy + done, seen + done, bias, dx + done, sums, std::min(most, length - done), options);
+}
+
 // dx and the sums of all channels where neighbours belong to different ones, [rows, channels] in memory. In blocks whose
 // size does not depend on the number of threads, so that neither do the sums.
 template <Act A, bool FromOutput, class S>
@@ -229,18 +279,17 @@ void row_gradients(
     const S* dy, const S* seen, const S* bias, S* dx, double* sums, const Runs& runs, ActOptions<Wide<S>> options) {
   using W = Wide<S>;
   const int64_t together = pixels_together(runs.channels), most = together * runs.channels;
-  const int64_t chunks = (runs.numel + most - 1) / most, chunks_a_block = std::max<int64_t>(kLeastChunks, kGrain / most);
-  const int64_t blocks = (chunks + chunks_a_block - 1) / chunks_a_block;
+  const int64_t a_block = std::max<int64_t>(kLeastChunks, kGrain / most) * most;
+  const int64_t blocks = (runs.numel + a_block - 1) / a_block;
   const std::vector<W> biases = bias ? repeated(bias, runs.channels, together) : std::vector<W>(most, W(0));
   std::vector<double> parts(blocks * runs.channels, 0);
   torch::stable::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<W> of_block(most);
     for (int64_t block = begin; block < end; ++block) {
       std::fill(of_block.begin(), of_block.end(), W(0));
-      for (int64_t chunk = block * chunks_a_block; chunk < std::min(chunks, (block + 1) * chunks_a_block); ++chunk) {
-        const int64_t at = chunk * most, length = std::min(most, runs.numel - at);
-        backward_row<A, FromOutput>(dy + at, seen + at, biases.data(), dx + at, of_block.data(), length, options);
-      }
+      const int64_t at = block * a_block, length = std::min(a_block, runs.numel - at);
+      backward_block<A, FromOutput>(
+          dy + at, seen + at, biases.data(), dx + at, of_block.data(), length, runs.channels, most, options);
       add_by_channel(of_block, runs.channels, &parts[block * runs.channels]);
     }
   });
@@ -282,7 +331,7 @@ std::tuple<Tensor, Tensor> bias_act_gradients(
     using S = decltype(type);
     const auto options = act_options<S>(alpha, gain, clamp);
     std::vector<double> sums(channels, 0);
-    with_act(act, [&](auto a) {
+    if (seen.numel() > 0) with_act(act, [&](auto a) {
       const bool from_output = given.from_output;
       const auto of_rows = from_output ? row_gradients<a.value, true, S> : row_gradients<a.value, false, S>;
       const auto of_planes = from_output ? plane_gradients<a.value, true, S> : plane_gradients<a.value, false, S>;

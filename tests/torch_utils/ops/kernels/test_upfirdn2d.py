@@ -97,9 +97,10 @@ def test_the_number_of_threads_does_not_change_a_bit(cpp_body, layout):
     assert_threads_change_nothing(lambda: cpp_body.call(op, x, f, [2, 1], [1, 2], [2, 1, 2, 1], False, 1.0))
 
 
-def test_an_empty_batch_stays_empty(body):
-    x, f = body.draw(0, 3, 8, 8), body.draw(4, 4)
-    assert body.call(op, x, f, [2, 2], [1, 1], [2, 1, 2, 1], False, 1.0).shape == (0, 3, 16, 16)
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_an_empty_batch_stays_empty(body, shape):
+    x, f = body.draw(*shape, 8, 8), body.draw(4, 4)
+    assert body.call(op, x, f, [2, 2], [1, 1], [2, 1, 2, 1], False, 1.0).shape == (*shape, 16, 16)
 
 
 @pytest.mark.parametrize("gain", [1.0, 16.0])
