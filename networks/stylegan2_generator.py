@@ -20,7 +20,6 @@ from networks.mapping import MappingNetwork
 from torch_utils.ops.bias_act import bias_act
 from torch_utils.ops.conv2d_resample import conv2d_resample
 from torch_utils.ops.convolution import pixelwise
-from torch_utils.ops.layout import laid_out
 from torch_utils.ops.synthesis_epilogue import synthesis_epilogue
 from torch_utils.ops.upfirdn2d import setup_filter, upsample2d
 
@@ -157,7 +156,7 @@ class SynthesisBlock(nn.Module):
         """x [N, in, R/2, R/2] or None at 4x4, image so far or None, ws [N, num_convs + 1, w_dim] → (x, image)."""
         styles = ws.unbind(1)
         if self.first:
-            x = laid_out(self.const.to(dtype)[None]).expand(len(ws), -1, -1, -1)
+            x = self.const.to(dtype).expand(len(ws), -1, -1, -1)
             x = self.conv1(x, styles[0], noise)
         elif self.residual:
             assert x is not None and self.skip is not None

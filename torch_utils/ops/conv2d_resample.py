@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from torch_utils.ops.convolution import conv2d, conv_transpose2d
-from torch_utils.ops.layout import laid_out
+from torch_utils.ops.layout import preferred_layout
 from torch_utils.ops.upfirdn2d import add_sides, downsampling_padding, four_sides, upfirdn2d, upsampling_padding
 
 
@@ -32,7 +32,8 @@ def conv2d_resample(
     Source: Karras et al. 2020 (StyleGAN2), section 2; conventions in golden/INDEX.md.
     """
     sides = four_sides(padding)
-    x, w = laid_out(x), laid_out(w)
+    layout = preferred_layout(x, w)
+    x = x.contiguous(memory_format=layout)
     f = torch.ones(1, 1, device=x.device) if f is None else f  # a single tap is centred by the same rule
     if up > 1:
         sides = add_sides(sides, upsampling_padding(f, up))
@@ -44,7 +45,7 @@ def conv2d_resample(
             return upfirdn2d(conv2d(x, w, groups=groups), f, up=up, padding=sides, flip=flip_filter, gain=up**2)
         x, rest = _spread(x, w, up, sides, groups, correlate)
         return upfirdn2d(x, f, padding=rest, flip=flip_filter, gain=up**2)
-    kernel = w if correlate else w.flip([2, 3])
+    kernel = (w if correlate else w.flip([2, 3])).contiguous(memory_format=layout)
     if up == 1 and down > 1:
         if one_pixel:
             return conv2d(upfirdn2d(x, f, down=down, padding=sides, flip=flip_filter), kernel, groups=groups)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 _channels_last: set[str] = set()  # kinds of devices
+_OUTWEIGHED = 8  # numbers in a weight for each of a picture, from which on moving the weight costs more than it gains
 
 
 def prefer_channels_last(device: str) -> None:
@@ -11,14 +12,11 @@ def prefer_channels_last(device: str) -> None:
     _channels_last.add(device)
 
 
-def preferred_layout(x: Tensor) -> torch.memory_format:
-    """The layout in which convolutions and ops around them are fastest for x's device (docs/decisions/0009)."""
-    return torch.channels_last if x.device.type in _channels_last else torch.contiguous_format
-
-
-def laid_out(x: Tensor) -> Tensor:
-    """[N, C, H, W] in the preferred layout; x itself if it is already."""
-    return x.contiguous(memory_format=preferred_layout(x))
+def preferred_layout(x: Tensor, w: Tensor) -> torch.memory_format:
+    """The layout in which x is convolved with w, and worked on before and after, fastest (docs/decisions/0009)."""
+    outweighed = w.numel() > _OUTWEIGHED * x.numel()
+    last = x.device.type in _channels_last and not outweighed
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def layout_of(x: Tensor) -> torch.memory_format:
