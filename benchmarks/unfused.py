@@ -13,7 +13,7 @@ from torch import Tensor
 from networks import stylegan2_generator
 from networks.interface import Noise
 from networks.stylegan2_generator import SynthesisLayer, ToRGB
-from torch_utils.ops import upfirdn2d as upfirdn2d_module
+from torch_utils.ops import upfirdn2d_plain as plain_module
 from torch_utils.ops.bias_act import bias_act
 from torch_utils.ops.conv2d_resample import conv2d_resample
 
@@ -67,8 +67,8 @@ def by_the_book() -> Iterator[None]:
     changes = [
         (stylegan2_generator.SynthesisLayer, "forward", _layer),
         (stylegan2_generator.ToRGB, "forward", _to_rgb),
-        (upfirdn2d_module, "_axes", lambda f: None),
-        (upfirdn2d_module, "_by_convolution", zero_insertion),
+        (plain_module, "_axes", lambda f: None),
+        (plain_module, "_by_convolution", zero_insertion),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
     for owner, name, road in changes:

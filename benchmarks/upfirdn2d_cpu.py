@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from benchmarks import record
-from torch_utils.ops import upfirdn2d as op
+from torch_utils.ops import upfirdn2d_plain as op
+from torch_utils.ops.upfirdn2d import setup_filter
 
 SHAPES = [(8, 64, 4, 4), (8, 64, 8, 8), (8, 64, 16, 16), (8, 64, 32, 32), (8, 3, 64, 64), (8, 32, 64, 64)]
 LARGE = [(8, 16, 96, 96), (16, 16, 128, 128)]
@@ -43,7 +44,7 @@ def least_times(bodies: list[Callable[[], Any]]) -> list[float]:
 def measure(shape: tuple[int, ...], kind: str) -> dict[str, Any]:
     """One row: both bodies at one shape."""
     up, down, padding, gain = KINDS[kind]
-    x, f = torch.randn(shape), op.setup_filter([1, 3, 3, 1])
+    x, f = torch.randn(shape), setup_filter([1, 3, 3, 1])
 
     def by_matrices() -> torch.Tensor:
         axes = op._axes(f)

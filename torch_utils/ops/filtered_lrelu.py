@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from torch_utils.ops import upfirdn2d
+from torch_utils.ops import upfirdn2d, upfirdn2d_plain
 from torch_utils.ops.upfirdn2d import filter_size, four_sides
 
 # Of a sample of the fine picture; four to a byte, the leftmost in the lowest bits. Outside the picture nothing passes.
@@ -131,13 +131,13 @@ def plain(
         if b.shape != x.shape[1:2]:
             raise RuntimeError(f"filtered_lrelu: b of shape {list(b.shape)} does not fit x of shape {list(x.shape)}")
         biased = biased + b.to(biased.dtype)[:, None, None]
-    fine = upfirdn2d.plain(biased, fu, up, [1, 1], padding, flip, float(up[0] * up[1]))
+    fine = upfirdn2d_plain.plain(biased, fu, up, [1, 1], padding, flip, float(up[0] * up[1]))
     fine = fine[:, :, : sizes.fine[0], : sizes.fine[1]]
     values = F.leaky_relu(fine, slope) * gain
     signs = _signs(fine, values, clamp) if keep_signs else x.new_empty(0, dtype=torch.uint8)
     if clamp is not None:
         values = values.clamp(-clamp, clamp)
-    y = upfirdn2d.plain(values, fd, [1, 1], down, [0, 0, 0, 0], flip, 1.0)
+    y = upfirdn2d_plain.plain(values, fd, [1, 1], down, [0, 0, 0, 0], flip, 1.0)
     return y.to(x.dtype).contiguous(), signs
 
 
@@ -171,10 +171,10 @@ def plain_signed(
         raise RuntimeError(
             f"filtered_lrelu_signed: signs of shape {list(signs.shape)} do not fit x of shape {list(x.shape)}"
         )
-    fine = upfirdn2d.plain(x.to(_wide(x)), fu, up, [1, 1], padding, flip, float(up[0] * up[1]))
+    fine = upfirdn2d_plain.plain(x.to(_wide(x)), fu, up, [1, 1], padding, flip, float(up[0] * up[1]))
     fine = fine[:, :, : sizes.fine[0], : sizes.fine[1]]
     values = fine * _slopes(signs, offset, sizes.fine, slope, gain, fine.dtype)
-    return upfirdn2d.plain(values, fd, [1, 1], down, [0, 0, 0, 0], flip, 1.0).to(x.dtype).contiguous()
+    return upfirdn2d_plain.plain(values, fd, [1, 1], down, [0, 0, 0, 0], flip, 1.0).to(x.dtype).contiguous()
 
 
 def _slopes(signs: Tensor, offset, size: tuple[int, int], slope: float, gain: float, dtype: torch.dtype) -> Tensor:

@@ -9,7 +9,8 @@ from torch.library import opcheck
 
 from tests.support.closeness import assert_golden
 from tests.support.golden import COPIES, golden_cases, golden_tensors
-from torch_utils.ops.upfirdn2d import _by_convolution, downsample2d, filter2d, setup_filter, upfirdn2d, upsample2d
+from torch_utils.ops.upfirdn2d import downsample2d, filter2d, setup_filter, upfirdn2d, upsample2d
+from torch_utils.ops.upfirdn2d_plain import _by_convolution
 
 FILTERS, CASES = golden_cases(COPIES / "setup_filter.npz"), golden_cases(COPIES / "upfirdn2d.npz")
 FUNCTIONS = {"upfirdn2d": upfirdn2d, "filter2d": filter2d, "upsample2d": upsample2d, "downsample2d": downsample2d}

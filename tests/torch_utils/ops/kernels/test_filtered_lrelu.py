@@ -18,7 +18,7 @@ from tests.support.twins import (
 )
 from torch_utils.ops.filtered_lrelu import filtered_lrelu, sizes_of
 from torch_utils.ops.plain import plain, plain_bodies
-from torch_utils.ops.upfirdn2d import plain as upfirdn2d
+from torch_utils.ops.upfirdn2d_plain import plain as upfirdn2d
 
 forward = torch.ops.kaokore.filtered_lrelu.default
 signed = torch.ops.kaokore.filtered_lrelu_signed.default
