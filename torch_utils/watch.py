@@ -23,7 +23,14 @@ class Store(Protocol):
 
 
 class LostError(Exception):
-    """Processes that train together have lost each other."""
+    """Processes that train together have lost each other.
+
+    cut_off: this one does not reach the main process's machine.
+    """
+
+    def __init__(self, message: str, *, cut_off: bool = False):
+        super().__init__(message)
+        self.cut_off = cut_off
 
 
 class Watch:
@@ -58,7 +65,7 @@ class Watch:
         try:
             yield
         except RuntimeError as error:  # what torch.distributed raises for a closed connection or a time-out
-            raise LostError(self.who_is_missing(str(error))) from error
+            raise self.lost(str(error)) from error
         finally:
             self._mode, self._since = "working", time.monotonic()
 
@@ -71,14 +78,14 @@ class Watch:
         finally:
             self._mode, self._since = "working", time.monotonic()
 
-    def who_is_missing(self, reason: str) -> str:
+    def lost(self, reason: str) -> LostError:
         """Tell the store that this process waits, and say which ones do not."""
         answer: list[str] = []
         asking = threading.Thread(target=lambda: answer.append(self._absent()), daemon=True)
         asking.start()
         asking.join(_GATHER + _ANSWER_WITHIN)
         who = answer[0] if answer else "the main process's machine does not answer"
-        return f"at {self._place}: {who} ({' '.join(reason.split())[:200]})"
+        return LostError(f"at {self._place}: {who} ({' '.join(reason.split())[:200]})", cut_off=not answer)
 
     def stop(self) -> None:
         """Look no more."""
@@ -100,7 +107,7 @@ class Watch:
                 continue
             seconds = f"after {waited:.0f} s"
             if self._mode == "waiting":
-                self._end(LostError(self.who_is_missing(f"{seconds} of waiting")))
+                self._end(self.lost(f"{seconds} of waiting"))
             else:
                 stack = "".join(traceback.format_stack(sys._current_frames()[threading.main_thread().ident or 0]))
                 self._end(LostError(f"at {self._place}: this process does not come on {seconds}; it is here:\n{stack}"))

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -16,6 +17,7 @@ from torch_utils.watch import LostError
 
 LAUNCHER = "KAOKORE_LAUNCHER"  # set to its process number by our own launcher; torchrun knows nothing of it
 _PR_SET_PDEATHSIG = 1  # prctl.h
+_PATIENCE = 15  # seconds for torchrun to end by itself
 _LINGER = 4.0  # seconds in which the launcher sees the culprit's end before that of those who waited for it
 
 
@@ -41,6 +43,8 @@ def fail(error: BaseException) -> NoReturn:
         time.sleep(_LINGER)
     record(error)
     if LAUNCHER not in os.environ:
+        if isinstance(error, LostError) and error.cut_off:
+            _end_launcher_later()
         raise error
     sys.exit(2 if isinstance(error, UserError) else 1)
 
@@ -52,7 +56,20 @@ def end_at_once(error: LostError) -> None:
     record(error)
     if LAUNCHER not in os.environ:
         print(f"rank {distributed.rank()}: {error}", file=sys.stderr, flush=True)
+        if error.cut_off:
+            _end_launcher_later()
     os._exit(1)
+
+
+def _end_launcher_later() -> None:
+    """Have torchrun ended if it does not end by itself.
+
+    On a machine that is cut off it asks the main one's store for ever: torch's store knows no time limit there, and
+    signals that Python handles do not reach it.
+    """
+    launcher = os.pidfd_open(os.getppid())  # holds on to that very process, whatever becomes of its number
+    program = f"import signal, time; time.sleep({_PATIENCE}); signal.pidfd_send_signal({launcher}, signal.SIGKILL)"
+    subprocess.Popen([sys.executable, "-c", program], pass_fds=[launcher], start_new_session=True)
 
 
 def record(error: BaseException) -> None:
