@@ -2,7 +2,9 @@
 
 import contextlib
 import pickle
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,22 +14,34 @@ import torch
 from torch_utils import distributed
 from torch_utils.errors import SnapshotError
 from torch_utils.files import atomic_write
+from training.skips import Skips
 from training.state import TrainingState
 
 FORMAT = "kaokore-stylegan checkpoint 1"
 _PATTERN = "checkpoint-*.pt"
 _KEEP = 2
+# What Python's zipfile raises where its directory is wrong: a name that is no text, an unknown flag or method, …
+_DAMAGED = (
+    zipfile.BadZipFile,
+    OSError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 
 
-def save_checkpoint(folder: Path, state: TrainingState) -> Path:
-    """Write checkpoint-<images seen>.pt atomically, then drop all but the newest two."""
+def save_checkpoint(folder: Path, state: TrainingState, *, drop: bool = True) -> Path:
+    """Write checkpoint-<images seen>.pt atomically, then drop all but the newest two, unless told not to."""
     path = folder / f"checkpoint-{state.images_seen:09d}.pt"
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(contents_of(state), file)
         except RuntimeError as error:
             raise (_system_error(error) or error) from error
-    for old in sorted(folder.glob(_PATTERN))[:-_KEEP]:
+    for old in sorted(folder.glob(_PATTERN))[:-_KEEP] if drop else []:
         with contextlib.suppress(OSError):
             old.unlink()
     return path
@@ -57,12 +71,22 @@ def newest_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | None:
     return None
 
 
+def whole_checkpoints(folder: Path) -> list[Path]:
+    """All checkpoints that can be read, the newest first."""
+    return [path for path in sorted(folder.glob(_PATTERN), reverse=True) if is_whole(path)]
+
+
+def images_of(path: Path) -> int:
+    """Images a checkpoint's run had seen, as its name tells."""
+    return int(path.stem.partition("-")[2])
+
+
 def is_whole(path: Path) -> bool:
     """True if the file's own checksums agree (torch.save writes a zip with CRCs but never checks them)."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except (zipfile.BadZipFile, OSError):
+    except _DAMAGED:
         return False
 
 
@@ -98,8 +122,10 @@ def fill(state: TrainingState, contents: dict[str, Any]) -> None:
     state.discriminator_adam.load_state_dict(contents["discriminator_adam"])
     state.path_mean.copy_(contents["path_mean"])
     state.players.augment_p = contents["augment_p"]
-    for name in ("images_seen", "batches_done", "steps_skipped", "sign_sum", "sign_count"):
+    for name in ("images_seen", "batches_done", "steps_skipped", "sign_sum", "sign_count", "rollbacks"):
         setattr(state, name, contents[name])
+    state.skips = Skips(contents["skips"])
+    state.reseed()
 
 
 def contents_of(state: TrainingState) -> dict[str, Any]:
@@ -118,6 +144,8 @@ def contents_of(state: TrainingState) -> dict[str, Any]:
         "steps_skipped": state.steps_skipped,
         "sign_sum": state.sign_sum,
         "sign_count": state.sign_count,
+        "rollbacks": state.rollbacks,
+        "skips": state.skips.counts,
         "threads": torch.get_num_threads(),
         "processes": distributed.world_size(),
     }

@@ -46,12 +46,20 @@ class Writer:
     """
 
     def __init__(self, folder: Path, images_seen: int):
+        self._path, self._curves = folder / "stats.jsonl", folder / "tensorboard"
+        self._lost = False
+        self._begin(images_seen)
+
+    def _begin(self, images_seen: int) -> None:
         from torch.utils.tensorboard.writer import SummaryWriter  # slow to import, needed by a real run only
 
-        self._path = folder / "stats.jsonl"
         _drop_later_lines(self._path, images_seen)
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=images_seen + 1)
-        self._lost = False
+        self._board = SummaryWriter(str(self._curves), purge_step=images_seen + 1)
+
+    def go_back(self, images_seen: int) -> None:
+        """Take back what was told of later images."""
+        self._board.close()
+        self._begin(images_seen)
 
     def write(self, kimg: float, values: Mapping[str, float]) -> None:
         """One line of JSON, and one point per curve."""

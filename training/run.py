@@ -1,7 +1,6 @@
 """A training run from beginning to end; reads as the method section."""
 
 import time
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +12,7 @@ from dataset.archive import Archive
 from torch_utils import distributed
 from torch_utils.config import differences
 from torch_utils.devices import set_precision
-from torch_utils.errors import ConfigError, DivergedError, StorageError
+from torch_utils.errors import ConfigError, StorageError
 from torch_utils.files import sweep
 from torch_utils.folder_lock import only_writer
 from torch_utils.interrupts import SAVE, Interrupts, name_of
@@ -24,14 +23,14 @@ from training.augment.config import NoStrength
 from training.checkpoint import contents_of, fill, load_checkpoint, newest_checkpoint, save_checkpoint
 from training.config import CHANGEABLE, TrainConfig, passes
 from training.data import load_training_data
+from training.divergence import go_back
 from training.equality import check_equal
 from training.evaluation import Evaluation
 from training.report import TickAverages, Writer, progress_line
+from training.skips import Streak
 from training.state import TrainingState
 from training.step import iterate_due, slices, take_step
 from training.transfer import transfer
-
-_MOST_SKIPPED = 10
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Run:
         if config.runtime.threads:
             torch.set_num_threads(config.runtime.threads)
         self.log = Log()
-        self.skipped: Counter[str] = Counter()  # by step, since it was last applied
+        self.known: set[str] = set()  # steps that were taken
         self.evaluation = Evaluation.prepare(config, archive, self.device)
         ops = load_ops(config.runtime.ops, self.device, self.log)
         started = time.time()
@@ -163,7 +162,6 @@ class Run:
     def until(self, stop_at: int | None) -> RunResult:
         """Train, tick by tick, to the end, to a signal's or to `stop_at`."""
         schedule, state = self.config.schedule, self.state
-        averages = TickAverages(self.device)
         writer = Writer(self.folder, state.images_seen) if distributed.is_main() else None
         snapshot, fakes, stopped = None, None, 0
         try:
@@ -172,7 +170,11 @@ class Run:
                     self._write(writer, scores)
                 while state.images_seen < schedule.total_images and not stopped:
                     before = schedule.ticks(state.images_seen)
-                    values, stopped = self._tick(averages)
+                    try:
+                        values, stopped = self._tick(TickAverages(self.device))
+                    except Streak as streak:
+                        self._go_back(streak, writer)
+                        continue
                     if stopped:
                         distributed.on_main(partial(self._save_for_signal, stopped))
                         break
@@ -214,9 +216,10 @@ class Run:
 
     def _batch(self, averages: TickAverages) -> None:
         state, schedule = self.state, self.config.schedule
-        parts = slices(schedule, self.config.runtime.seed, state.batches_done, state.images_seen)
+        parts = slices(schedule, state.seed, state.batches_done, state.images_seen)
         for step in iterate_due(state.steps, state.batches_done):
-            distributed.at(f"step '{step.name}' of batch {state.batches_done}", first=step.name not in self.skipped)
+            distributed.at(f"step '{step.name}' of batch {state.batches_done}", first=step.name not in self.known)
+            self.known.add(step.name)
             try:
                 result = take_step(step, state.players, parts, schedule.batch_size)
             except torch.OutOfMemoryError as error:
@@ -226,7 +229,10 @@ class Run:
                 ) from error
             state.absorb(result)
             averages.add(result.values)
-            self._watch(step.name, result.fault)
+            if result.fault is not None:
+                skipped = f"step '{step.name}' skipped at image {state.images_seen}"
+                self.log(f"{skipped}: its gradient is not finite ({result.fault})")
+            state.skips.note(step.name, result.fault, state.images_seen)
         state.advance()
 
     def _score(self) -> dict[str, float]:
@@ -246,18 +252,12 @@ class Run:
             return {}
         return {} if outputs.saved_metrics(self.folder, seen) else self._score()
 
-    def _watch(self, step: str, fault: str | None) -> None:
-        """Tell of a step that was skipped; end a run that has nothing but such steps of one kind."""
-        self.skipped[step] = 0 if fault is None else self.skipped[step] + 1
-        if fault is None:
-            return
-        self.log(f"step '{step}' skipped at image {self.state.images_seen}: its gradient is not finite ({fault})")
-        if self.skipped[step] >= _MOST_SKIPPED:
-            raise DivergedError(
-                f"{self.folder}: the gradient of step '{step}' was not finite {_MOST_SKIPPED} times in a row (image "
-                f"{self.state.images_seen}, first: {fault}). Go on from an older snapshot with --resume and another "
-                "--outdir, with a lower learning rate or --precision fp32."
-            )
+    def _go_back(self, streak: Streak, writer: Writer | None) -> None:
+        """Every process goes on from an older checkpoint; what was told of later images is taken back."""
+        distributed.on_main(lambda: go_back(self.folder, self.state, streak, self.log))
+        self._share_state()
+        if writer is not None:
+            writer.go_back(self.state.images_seen)
 
     def _save_for_signal(self, status: int) -> None:
         self.log(f"{name_of(status)} at {self.state.images_seen / 1000:g} kimg: saving")
@@ -277,7 +277,7 @@ class Run:
         try:
             fakes = outputs.save_fakes(self.folder, self.state, info, name)
             snapshot = outputs.save_run_snapshot(self.folder, self.state, info)
-            save_checkpoint(self.folder, self.state)
+            save_checkpoint(self.folder, self.state, drop=not self.state.skips.running)
         except StorageError as error:
             if self.state.images_seen >= self.config.schedule.total_images:
                 raise

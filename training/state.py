@@ -1,12 +1,13 @@
 """Everything that training changes, and nothing else: what a checkpoint must hold."""
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from dataset.sampler import Sampler
 from networks.checks import require
 from networks.interface import Discriminator, Generator, ImageSpec
 from torch_utils import seeds as seeding
@@ -19,6 +20,7 @@ from training.losses.adversarial import discriminator_logistic, generator_logist
 from training.losses.path_length import PathLength
 from training.losses.r1 import R1
 from training.players import Players
+from training.skips import Skips
 from training.step import Step, StepResult, absorb
 
 
@@ -37,6 +39,8 @@ class TrainingState:
     steps_skipped: int = 0
     sign_sum: float = 0.0  # of D at reals since p was last adjusted
     sign_count: int = 0
+    skips: Skips = field(default_factory=Skips)
+    rollbacks: int = 0  # how often the run went back to an older checkpoint; each time it takes another seed
     steps: list[Step] = field(default_factory=list)
 
     @classmethod
@@ -79,6 +83,19 @@ class TrainingState:
             term = R1(losses.r1.gamma)
             steps.append(Step(name="R1", network=d[0], optimizer=d[1], term=term, every=losses.r1.every))
         return steps
+
+    @property
+    def seed(self) -> int:
+        """Of the data's order and of everything drawn while training."""
+        seed = self.config.runtime.seed
+        return seeding.derive(seed, "rollback", self.rollbacks) if self.rollbacks else seed
+
+    def reseed(self) -> None:
+        """Have the data follow the seed after `rollbacks` has changed."""
+        data = self.players.data
+        if data.sampler.seed != self.seed:
+            sampler = Sampler(data.sampler.count, seed=self.seed, mirror=data.sampler.mirror)
+            self.players.data = replace(data, sampler=sampler)
 
     def absorb(self, result: StepResult) -> None:
         """Take over what a step saw: running means, signs for the adaptive augmentation; nothing of a skipped step."""

@@ -70,6 +70,17 @@ def test_a_flipped_bit_never_changes_a_tensor_unseen(data, saved, tmp_path):
                 same(fresh, like)
 
 
+def test_whatever_bit_of_its_directory_is_flipped_a_checkpoint_is_whole_or_not(saved, tmp_path):
+    content, damaged = bytearray(saved.read_bytes()), tmp_path / "flipped.pt"
+    begin = content.index(b"PK\x01\x02")
+    for place in range(begin, len(content), max((len(content) - begin) // 250, 1)):
+        for bit in (1, 8, 128):
+            content[place] ^= bit
+            damaged.write_bytes(content)
+            content[place] ^= bit
+            assert is_whole(damaged) in (True, False)  # no other error
+
+
 def same(one: TrainingState, other: TrainingState) -> None:
     """Both networks bit-equal."""
     for mine, theirs in zip(

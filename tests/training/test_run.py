@@ -179,7 +179,7 @@ def test_a_step_that_never_comes_out_finite_ends_the_run(data, tmp_path):
 def test_a_full_disk_while_saving_warns_and_training_goes_on(data, tmp_path, monkeypatch):
     real, calls = run_module.save_checkpoint, []
 
-    def full_once(folder, state):
+    def full_once(folder, state, **_):
         calls.append(state.images_seen)
         if len(calls) == 2:
             raise storage_error(folder / "checkpoint.pt", OSError(28, "No space left on device"))
@@ -193,7 +193,7 @@ def test_a_full_disk_while_saving_warns_and_training_goes_on(data, tmp_path, mon
 
 
 def test_a_full_disk_at_the_last_save_is_an_error(data, tmp_path, monkeypatch):
-    def full(folder, state):
+    def full(folder, state, **_):
         raise storage_error(folder / "checkpoint.pt", OSError(28, "No space left on device"))
 
     monkeypatch.setattr(run_module, "save_checkpoint", full)
