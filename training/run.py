@@ -26,6 +26,7 @@ from training.data import load_training_data
 from training.divergence import go_back
 from training.equality import check_equal
 from training.evaluation import Evaluation
+from training.health import Health
 from training.report import TickAverages, Writer, progress_line
 from training.skips import Streak
 from training.state import TrainingState
@@ -95,6 +96,7 @@ class Run:
         if config.runtime.threads:
             torch.set_num_threads(config.runtime.threads)
         self.log = Log()
+        self.health = Health(config.augment)
         self.known: set[str] = set()  # steps that were taken
         self.evaluation = Evaluation.prepare(config, archive, self.device)
         ops = load_ops(config.runtime.ops, self.device, self.log)
@@ -212,6 +214,8 @@ class Run:
         values |= {"augment/p": state.players.augment_p, "time/s_per_kimg": seconds}
         values["progress/steps_skipped"] = float(state.steps_skipped)
         self.log(progress_line(state.images_seen / 1000, schedule.total_kimg, seconds, values))
+        for line in self.health.warnings(values):
+            self.log(line)
         return values, 0
 
     def _batch(self, averages: TickAverages) -> None:
