@@ -33,12 +33,17 @@ _DAMAGED = (
 )
 
 
-def save_checkpoint(folder: Path, state: TrainingState, *, drop: bool = True) -> Path:
-    """Write checkpoint-<images seen>.pt atomically, then drop all but the newest two, unless told not to."""
-    path = folder / f"checkpoint-{state.images_seen:09d}.pt"
+def save_checkpoint(folder: Path, state: TrainingState) -> Path:
+    """Write checkpoint-<images seen>.pt atomically, then drop all but the newest two."""
+    return write_checkpoint(folder, contents_of(state))
+
+
+def write_checkpoint(folder: Path, contents: dict[str, Any], *, drop: bool = True) -> Path:
+    """The same for contents taken earlier; drops older ones unless told not to."""
+    path = folder / f"checkpoint-{contents['images_seen']:09d}.pt"
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         try:
-            torch.save(contents_of(state), file)
+            torch.save(contents, file)
         except RuntimeError as error:
             raise (_system_error(error) or error) from error
     for old in sorted(folder.glob(_PATTERN))[:-_KEEP] if drop else []:

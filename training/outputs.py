@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from networks.snapshot import SnapshotInfo, read_snapshot, save_snapshot
+from networks.snapshot import SnapshotInfo, read_snapshot
 from sampling.labels import labels_for_seeds
 from sampling.pictures import generate_pictures
 from torch_utils.config import from_json, to_json
@@ -76,16 +76,14 @@ def snapshot_info(state: TrainingState, data: dict[str, str | None], metrics: di
     )
 
 
-def save_run_snapshot(folder: Path, state: TrainingState, info: SnapshotInfo) -> Path:
-    """snapshot-<kimg>.safetensors: the moving average, and what transfer needs unless --snapshot-parts ema."""
+def snapshot_parts(state: TrainingState) -> dict[str, dict[str, torch.Tensor]]:
+    """What a snapshot holds: the moving average, and what transfer needs unless --snapshot-parts ema."""
     parts = {"ema": state.ema.state_dict()}
     if state.config.runtime.snapshot_parts == "all":
         parts["generator"] = state.players.generator.state_dict()
         parts["discriminator"] = state.players.discriminator.state_dict()
         parts["augment"] = {"p": torch.tensor(state.players.augment_p)}
-    path = snapshot_path(folder, state.images_seen)
-    save_snapshot(path, info, parts)
-    return path
+    return parts
 
 
 def saved_metrics(folder: Path, images_seen: int) -> dict[str, float]:

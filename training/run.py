@@ -12,7 +12,7 @@ from dataset.archive import Archive
 from torch_utils import distributed
 from torch_utils.config import differences
 from torch_utils.devices import set_precision
-from torch_utils.errors import ConfigError, StorageError
+from torch_utils.errors import ConfigError
 from torch_utils.files import sweep
 from torch_utils.folder_lock import only_writer
 from torch_utils.interrupts import SAVE, Interrupts, name_of
@@ -20,7 +20,7 @@ from torch_utils.log import Log
 from torch_utils.ops.native import load_ops
 from training import outputs
 from training.augment.config import NoStrength
-from training.checkpoint import contents_of, fill, load_checkpoint, newest_checkpoint, save_checkpoint
+from training.checkpoint import contents_of, fill, load_checkpoint, newest_checkpoint
 from training.config import CHANGEABLE, TrainConfig, passes
 from training.data import load_training_data
 from training.divergence import go_back
@@ -28,6 +28,7 @@ from training.equality import check_equal
 from training.evaluation import Evaluation
 from training.health import Health
 from training.report import TickAverages, Writer, progress_line
+from training.saving import Saver
 from training.skips import Streak
 from training.state import TrainingState
 from training.step import iterate_due, slices, take_step
@@ -103,7 +104,7 @@ class Run:
         started = time.time()
         data = load_training_data(archive, config.data, config.runtime.seed, self.device, config.runtime.workers)
         self.state = TrainingState.build(config, data, self.device)
-        self.data_words = {
+        data_words = {
             "name": archive.path.name,
             "digest": archive.digest,
             "split": config.data.split,
@@ -111,6 +112,7 @@ class Run:
             "licence": archive.licence,
             "attribution": archive.attribution,
         }
+        self.saver = Saver(folder, self.state, data_words, self.log)
         self.interrupts = Interrupts()
         came_from, notes = distributed.on_main(self._fill_state)
         self._share_state()
@@ -151,15 +153,12 @@ class Run:
             self.log(f"going on from {checkpoint}")
             return
         outputs.save_reals(self.folder, self.state)
-        outputs.save_fakes(self.folder, self.state, self._info({}), "init")
+        self.saver.save_grid("init")
         if unused := [s for s in self._label_names() if s not in self.config.data.label_sets]:
             self.log(f"labels found but not used: {', '.join(unused)} (--cond conditions on them)")
 
     def _label_names(self) -> list[str]:
         return [label_set.name for label_set in self.evaluation.archive.label_sets]
-
-    def _info(self, metrics: dict[str, float]):
-        return outputs.snapshot_info(self.state, self.data_words, metrics)
 
     def until(self, stop_at: int | None) -> RunResult:
         """Train, tick by tick, to the end, to a signal's or to `stop_at`."""
@@ -183,12 +182,13 @@ class Run:
                     ticks, done = schedule.ticks(state.images_seen), state.images_seen >= schedule.total_images
                     if done or before == 0 or passes(schedule.snapshot_ticks, before, ticks):
                         check_equal(state)
-                        snapshot, fakes = distributed.on_main(self._save)
+                        snapshot, fakes = distributed.on_main(self.saver.save)
                         if self.evaluation.due(before, ticks, last=done):
                             values |= distributed.on_main(self._score)
                     self._write(writer, values)
                     if stop_at is not None and state.images_seen >= stop_at:
                         break
+                distributed.on_main(partial(self.saver.wait, last=True))
         finally:
             if writer is not None:
                 writer.close()
@@ -206,12 +206,13 @@ class Run:
             self._batch(averages)
             request = distributed.largest(self.interrupts.take())  # all processes stop after the same batch
             if request == SAVE:
-                distributed.on_main(self._save_on_request)
+                distributed.on_main(self.saver.save_checkpoint_now)
             elif request:
                 return {}, request
         seconds = (time.time() - started) / (state.images_seen - before) * 1000
         values = averages.finish()
         values |= {"augment/p": state.players.augment_p, "time/s_per_kimg": seconds}
+        values["time/saving"] = self.saver.take_stall()
         values["progress/steps_skipped"] = float(state.steps_skipped)
         self.log(progress_line(state.images_seen / 1000, schedule.total_kimg, seconds, values))
         for line in self.health.warnings(values):
@@ -242,10 +243,7 @@ class Run:
     def _score(self) -> dict[str, float]:
         """Scores of what is already saved, so that a failure here costs no training; written into its snapshot too."""
         scores = self.evaluation.scores(self.state, self.log)
-        try:
-            outputs.save_run_snapshot(self.folder, self.state, self._info(scores))
-        except StorageError as error:
-            self.log(f"warning: {error} The snapshot stays without its scores; stats.jsonl has them.")
+        self.saver.save_scores(scores)
         return scores
 
     def _owed_scores(self) -> dict[str, float]:
@@ -258,6 +256,7 @@ class Run:
 
     def _go_back(self, streak: Streak, writer: Writer | None) -> None:
         """Every process goes on from an older checkpoint; what was told of later images is taken back."""
+        distributed.on_main(self.saver.wait)
         distributed.on_main(lambda: go_back(self.folder, self.state, streak, self.log))
         self._share_state()
         if writer is not None:
@@ -265,29 +264,7 @@ class Run:
 
     def _save_for_signal(self, status: int) -> None:
         self.log(f"{name_of(status)} at {self.state.images_seen / 1000:g} kimg: saving")
-        self._save_on_request()
-
-    def _save_on_request(self) -> None:
-        """The checkpoint alone, for a signal: seconds count."""
-        try:
-            self.log(f"saved {save_checkpoint(self.folder, self.state).name}")
-        except StorageError as error:
-            self.log(f"warning: not saved: {error}")
-
-    def _save(self) -> tuple[Path | None, Path | None]:
-        """Grid, snapshot and checkpoint. A disk that is full is reported; the older files stay."""
-        name = outputs.kimg_name(self.state.images_seen)
-        info = self._info({})
-        try:
-            fakes = outputs.save_fakes(self.folder, self.state, info, name)
-            snapshot = outputs.save_run_snapshot(self.folder, self.state, info)
-            save_checkpoint(self.folder, self.state, drop=not self.state.skips.running)
-        except StorageError as error:
-            if self.state.images_seen >= self.config.schedule.total_images:
-                raise
-            self.log(f"warning: not all was saved: {error} Training goes on and tries again at the next snapshot.")
-            return None, None
-        return snapshot, fakes
+        self.saver.save_checkpoint_now()
 
 
 def _other_ranks(before: TrainConfig, now: TrainConfig) -> str:

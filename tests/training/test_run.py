@@ -12,6 +12,7 @@ from torch_utils.errors import ConfigError, DivergedError, SnapshotError, Storag
 from torch_utils.files import storage_error
 from torch_utils.ops.native import LoadedOps
 from training import run as run_module
+from training import saving
 from training.options import Flags, open_run
 from training.run import RunResult, train
 
@@ -177,15 +178,15 @@ def test_a_step_that_never_comes_out_finite_ends_the_run(data, tmp_path):
 
 
 def test_a_full_disk_while_saving_warns_and_training_goes_on(data, tmp_path, monkeypatch):
-    real, calls = run_module.save_checkpoint, []
+    real, calls = saving.write_checkpoint, []
 
-    def full_once(folder, state, **_):
-        calls.append(state.images_seen)
+    def full_once(folder, contents, **options):
+        calls.append(contents["images_seen"])
         if len(calls) == 2:
             raise storage_error(folder / "checkpoint.pt", OSError(28, "No space left on device"))
-        return real(folder, state)
+        return real(folder, contents, **options)
 
-    monkeypatch.setattr(run_module, "save_checkpoint", full_once)
+    monkeypatch.setattr(saving, "write_checkpoint", full_once)
     result = start(data, tmp_path / "run", kimg=0.048)
     assert result.images_seen == 48
     assert "no space left on the disk" in (tmp_path / "run" / "log.txt").read_text()
@@ -193,10 +194,10 @@ def test_a_full_disk_while_saving_warns_and_training_goes_on(data, tmp_path, mon
 
 
 def test_a_full_disk_at_the_last_save_is_an_error(data, tmp_path, monkeypatch):
-    def full(folder, state, **_):
+    def full(folder, contents, **_):
         raise storage_error(folder / "checkpoint.pt", OSError(28, "No space left on device"))
 
-    monkeypatch.setattr(run_module, "save_checkpoint", full)
+    monkeypatch.setattr(saving, "write_checkpoint", full)
     with pytest.raises(StorageError, match="no space left on the disk. Free some and run the same command again"):
         start(data, tmp_path / "run", kimg=0.016)
 
