@@ -48,6 +48,8 @@ _PATH = click.Path(path_type=Path)
     help="Compiled ops where they can be had (auto), or else an error (cuda), or none (reference).",
 )
 @click.option("--snapshot-parts", type=click.Choice(["all", "ema"]), help="ema: snapshots without G and D.")
+@click.option("--keep", type=click.IntRange(min=0), help="Newest snapshots to keep, the best besides. Default: all.")
+@click.option("--milestone", type=click.FloatRange(min=0), help="Keep one snapshot every so-many kimg whatever --keep.")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Any option, e.g. losses.r1.every=8.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved options and stop.")
 def main(dry_run, **flags):

@@ -181,6 +181,8 @@ class RuntimeConfig:
     ops: which bodies the operators have, see `torch_utils.ops.native.load_ops`.
     timeout: seconds after which a process that the others wait for counts as lost (three times that at first).
     max_restarts: how often a run that a crash has stopped is started again by itself.
+    keep: so many of the newest snapshots stay, and the best by each score; 0 keeps all.
+    milestone_kimg: every so-many thousand images a snapshot stays in any case; 0 for none.
     """
 
     seed: int = 0
@@ -192,9 +194,11 @@ class RuntimeConfig:
     workers: int = 2
     ops: OpsMode = "auto"
     snapshot_parts: Literal["all", "ema"] = "all"
+    keep: int = 0
+    milestone_kimg: float = 0.0
 
     def __post_init__(self):
-        for name in ("seed", "gpus", "max_restarts"):
+        for name in ("seed", "gpus", "max_restarts", "keep", "milestone_kimg"):
             require(getattr(self, name) >= 0, f"runtime.{name}", getattr(self, name), "Use 0 or more.")
         require(self.processes >= 1, "runtime.processes", self.processes, "Use 1 or more.")
         require(1 <= self.timeout <= 86400, "runtime.timeout", self.timeout, "Use 1 to 86400 seconds.")
@@ -267,6 +271,8 @@ CHANGEABLE = (
     "runtime.max_restarts",
     "runtime.ops",
     "runtime.snapshot_parts",
+    "runtime.keep",
+    "runtime.milestone_kimg",
     "data.path",
 )
 

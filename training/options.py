@@ -55,6 +55,8 @@ class Flags:
     max_restarts: int | None = None
     ops: str | None = None
     snapshot_parts: str | None = None
+    keep: int | None = None
+    milestone: float | None = None
     settings: tuple[str, ...] = ()
 
 
@@ -84,6 +86,8 @@ _PATHS = {
     "max_restarts": ("runtime.max_restarts",),
     "ops": ("runtime.ops",),
     "snapshot_parts": ("runtime.snapshot_parts",),
+    "keep": ("runtime.keep",),
+    "milestone": ("runtime.milestone_kimg",),
 }
 
 

@@ -13,6 +13,7 @@ from networks.snapshot import SnapshotInfo, save_snapshot
 from torch_utils.errors import StorageError
 from training import outputs
 from training.checkpoint import contents_of, write_checkpoint
+from training.keeping import drop_snapshots
 from training.state import TrainingState
 
 
@@ -114,6 +115,8 @@ class Saver:
     def _write(self, snapshot: Path, info: SnapshotInfo, parts: Any, contents: Any, drop: bool) -> None:
         save_snapshot(snapshot, info, parts)
         write_checkpoint(self.folder, contents, drop=drop)
+        options = self.state.config.runtime
+        drop_snapshots(self.folder, keep=options.keep, milestone_kimg=options.milestone_kimg)
 
 
 def copied(contents: Any) -> Any:

@@ -230,3 +230,9 @@ def test_a_snapshot_of_ema_alone_has_no_other_network(data, tmp_path):
     result = start(data, tmp_path / "run", kimg=0.016, snapshot_parts="ema")
     with safe_open(result.snapshot, framework="pt") as file:
         assert all(name.startswith("ema.") for name in file.keys())  # noqa: SIM118 - no mapping
+
+
+def test_keep_leaves_the_newest_snapshots_and_milestones(data, tmp_path):
+    run = start(data, tmp_path / "run", keep=2, milestone=0.032)
+    there = sorted(path.name for path in run.folder.glob("snapshot-*"))
+    assert there == [f"snapshot-000000.{n}.safetensors" for n in ("032", "064", "08", "096")]
