@@ -68,6 +68,7 @@ def main(dry_run, **flags):
 
     from torch_utils.config import to_json
     from training.begin import begin
+    from training.ending import exit_report
     from training.options import Flags, open_run
 
     if dry_run:
@@ -79,9 +80,7 @@ def main(dry_run, **flags):
     if result.interrupted:
         click.echo(f"stopped at {result.images_seen / 1000:g} kimg. To go on: {shlex.join(['python', *sys.argv])}")
         return result.interrupted
-    click.echo(f"done: {result.images_seen / 1000:g} kimg in {result.folder}")
-    if result.snapshot is not None:
-        click.echo(f"next: python generate.py --network {shlex.quote(str(result.snapshot))} --out grid.png")
+    click.echo("\n".join(exit_report(result)))
     return 0
 
 

@@ -54,7 +54,7 @@ def test_a_run_ends_with_its_snapshot_and_the_next_command(repository, data, tmp
     done = run(repository, data, tmp_path / "run", "--kimg", 0.032, "--cond", "colour", "--mirror")
     assert done.returncode == 0, done.stderr
     snapshot = tmp_path / "run" / "snapshot-000000.032.safetensors"
-    assert f"done: 0.032 kimg in {tmp_path / 'run'}" in done.stdout
+    assert "done: 0.032 kimg of " in done.stdout and f", in {tmp_path / 'run'}" in done.stdout
     assert f"next: python generate.py --network {snapshot} --out grid.png" in done.stdout
     assert [label_set.name for label_set in load_generator(snapshot).info.image_spec.label_sets] == ["colour"]
     assert done.stderr == ""
