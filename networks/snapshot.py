@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,4 +174,5 @@ def _info(path: Path, text: str, digest: str) -> SnapshotInfo:
 
 def _errno_of(message: str) -> int:
     """safetensors reports the operating system's error as text only."""
-    return errno.ENOSPC if "No space" in message or "os error 28" in message else errno.EIO
+    number = re.search(r"os error (\d+)", message)
+    return int(number[1]) if number else errno.EIO

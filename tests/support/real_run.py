@@ -1,6 +1,7 @@
 """train.py as a user starts it: real processes, real signals, always with a time-out."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -21,9 +22,17 @@ def command(data: Path, folder: Path, *more: object) -> list[str]:
     return [sys.executable, "train.py", *map(str, [*usual, *more]), *settings]
 
 
-def run(repository: Path, data: Path, folder: Path, *more: object) -> subprocess.CompletedProcess[str]:
-    """Start it and wait for its end."""
-    return subprocess.run(command(data, folder, *more), cwd=repository, capture_output=True, text=True, timeout=120)
+def run(
+    repository: Path, data: Path, folder: Path, *more: object, largest_file: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Start it and wait for its end; files cannot grow beyond `largest_file` bytes."""
+
+    def limited() -> None:
+        if largest_file is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
+    words = command(data, folder, *more)
+    return subprocess.run(words, cwd=repository, capture_output=True, text=True, timeout=120, preexec_fn=limited)
 
 
 @contextmanager

@@ -126,3 +126,14 @@ def test_a_second_training_into_a_folder_is_refused(repository, data, tmp_path):
         process.wait()
     assert (folder / ".lock").exists()
     assert run(repository, data, folder, "--kimg", 0.032).returncode == 0  # the lock of a dead process is no lock
+
+
+def test_a_full_disk_stops_no_process_and_the_rest_is_bit_equal(repository, data, two, tmp_path):
+    folder = tmp_path / "run"
+    full = run(repository, data, folder, "--processes", 2, "--kimg", 0.064, largest_file=50_000)
+    assert full.returncode == 2
+    assert full.stdout.count("not all was saved") >= 2  # it was tried again and again, and training went on
+    assert re.fullmatch(r"error: .*: no space left on the disk\. .*", full.stderr.splitlines()[-1])
+    assert not list(folder.glob("checkpoint-*")) and not list(folder.glob(".*.tmp-*"))
+    assert run(repository, data, folder, "--processes", 2, "--kimg", 0.064).returncode == 0
+    assert digest(folder) == digest(two)
