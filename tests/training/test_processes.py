@@ -3,12 +3,13 @@
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.support.real_run import rank_of, run, seconds_until_none, started, workers
+from tests.support.real_run import command, rank_of, run, seconds_until_none, started, workers
 from tests.support.tiny_run import weights_digest, write_archive
 from training.run import RunResult
 
@@ -137,3 +138,41 @@ def test_a_full_disk_stops_no_process_and_the_rest_is_bit_equal(repository, data
     assert not list(folder.glob("checkpoint-*")) and not list(folder.glob(".*.tmp-*"))
     assert run(repository, data, folder, "--processes", 2, "--kimg", 0.064).returncode == 0
     assert digest(folder) == digest(two)
+
+
+def run_with_fault(repository: Path, data: Path, folder: Path, fault: str) -> subprocess.CompletedProcess[str]:
+    """Two processes, and what happens from the third batch on in the second one."""
+    python, _, *rest = command(data, folder, "--processes", 2, "--kimg", 0.064)
+    return subprocess.run(
+        [python, "tests/support/faulty_train.py", *rest],
+        cwd=repository,
+        env=os.environ | {"FAULT": fault},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+def test_an_error_in_one_process_ends_all_and_is_the_last_thing_told(repository, data, tmp_path):
+    done = run_with_fault(repository, data, tmp_path / "run", "raise")
+    assert done.returncode == 1
+    assert "error: rank 1 failed first: Traceback (most recent call last):" in done.stderr
+    assert done.stderr.splitlines()[-1] == "ZeroDivisionError: planted in a test"
+    assert workers(tmp_path / "run") == []
+
+
+def test_a_loss_that_is_not_finite_in_one_process_is_skipped_by_all(repository, data, tmp_path):
+    done = run_with_fault(repository, data, tmp_path / "run", "nan")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "step 'D' skipped at image 32: its gradient is not finite" in done.stdout
+    contents = torch.load(max((tmp_path / "run").glob("checkpoint-*.pt")), weights_only=True)
+    assert contents["steps_skipped"] == 2
+    assert all(tensor.isfinite().all() for tensor in contents["discriminator"].values())
+
+
+def test_processes_that_drift_apart_are_stopped_before_anything_of_it_is_saved(repository, data, tmp_path):
+    done = run_with_fault(repository, data, tmp_path / "run", "drift")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert re.match(r"error: D: blocks\..*weight: rank 1 holds other numbers than rank 0 \(image 48\)", line)
+    assert max(path.name for path in (tmp_path / "run").glob("checkpoint-*")) == "checkpoint-000000032.pt"
