@@ -93,10 +93,11 @@ Tensor bias_act(
     const Tensor& x_given,
     std::optional<Tensor> b_given,
     int64_t dim,
-    std::string act,
+    StringHandle act_given,
     double alpha,
     double gain,
     std::optional<double> clamp) {
+  const std::string act = taken(act_given);
   const std::optional<Tensor> b = checked_bias(x_given, b_given, dim);
   const Tensor x = dense(x_given);
   Tensor y = torch::stable::empty_like(x);
@@ -154,10 +155,11 @@ Tensor bias_act_backward(
     const Tensor& seen,
     std::optional<Tensor> b,
     int64_t dim,
-    std::string act,
+    StringHandle act_given,
     double alpha,
     double gain,
     std::optional<double> clamp) {
+  const std::string act = taken(act_given);
   const Backward given("bias_act_backward", dy, seen, b, dim, act, alpha, gain);
   with_type(seen, "bias_act_backward", [&](auto type) {
     using S = decltype(type);
@@ -181,10 +183,11 @@ std::tuple<Tensor, Tensor> bias_act_gradients(
     const Tensor& seen,
     std::optional<Tensor> b,
     int64_t dim,
-    std::string act,
+    StringHandle act_given,
     double alpha,
     double gain,
     std::optional<double> clamp) {
+  const std::string act = taken(act_given);
   const Backward given("bias_act_gradients", dy, seen, b, dim, act, alpha, gain);
   const int64_t channels = given.runs.channels;
   Tensor db = torch::stable::new_empty(seen, {channels});

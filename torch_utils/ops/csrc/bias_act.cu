@@ -304,8 +304,9 @@ std::optional<Tensor> checked_bias(const Tensor& x, const std::optional<Tensor>&
 
 int64_t counted(int64_t dim, const Tensor& x) { return dim < 0 ? dim + x.dim() : dim; }
 
-Tensor bias_act(const Tensor& x, const std::optional<Tensor>& b, int64_t dim, const std::string& act, double alpha,
+Tensor bias_act(const Tensor& x, const std::optional<Tensor>& b, int64_t dim, StringHandle act_given, double alpha,
                 double gain, std::optional<double> clamp) {
+  const std::string act = taken(act_given);
   dim = counted(dim, x);
   const auto bias = checked_bias(x, b, dim);
   const Tensor y = new_like(x);
@@ -333,13 +334,14 @@ Tensor differentiate(const Tensor& dy, const Tensor& seen, const std::optional<T
 }
 
 Tensor bias_act_backward(const Tensor& dy, const Tensor& seen, const std::optional<Tensor>& b, int64_t dim,
-                         const std::string& act, double alpha, double gain, std::optional<double> clamp) {
-  return differentiate(dy, seen, b, counted(dim, seen), act, alpha, gain, clamp, nullptr);
+                         StringHandle act, double alpha, double gain, std::optional<double> clamp) {
+  return differentiate(dy, seen, b, counted(dim, seen), taken(act), alpha, gain, clamp, nullptr);
 }
 
 std::tuple<Tensor, Tensor> bias_act_gradients(const Tensor& dy, const Tensor& seen, const std::optional<Tensor>& b,
-                                              int64_t dim, const std::string& act, double alpha, double gain,
+                                              int64_t dim, StringHandle act_given, double alpha, double gain,
                                               std::optional<double> clamp) {
+  const std::string act = taken(act_given);
   dim = counted(dim, seen);
   STD_TORCH_CHECK(0 <= dim && dim < seen.dim(), "bias_act: x of shape ", shape_of(seen), " has no such dim");
   const Tensor db = new_sized(seen, {seen.size(dim)}, seen.scalar_type());

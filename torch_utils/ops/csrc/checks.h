@@ -1,6 +1,7 @@
 // One line for arguments that do not fit each other, in the same words whatever the device.
 #pragma once
 
+#include <torch/csrc/stable/c/shim.h>
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/tensor.h>
 
@@ -13,6 +14,18 @@ inline std::string shape_of(const torch::stable::Tensor& x) {
   std::string text = "[";
   for (int64_t d = 0; d < x.dim(); ++d) text += (d ? ", " : "") + std::to_string(x.size(d));
   return text + "]";
+}
+
+// The text of an argument, which is freed. Kernels take a handle, not std::string: torch's conversion to that (2.11) never
+// frees the copy it makes, and 48 bytes a call in the midst of a heap keep whole tensors' places from being used again.
+inline std::string taken(StringHandle handle) {
+  size_t length = 0;
+  const char* data = nullptr;
+  TORCH_ERROR_CODE_CHECK(torch_string_length(handle, &length));
+  TORCH_ERROR_CODE_CHECK(torch_string_c_str(handle, &data));
+  const std::string text(data, length);
+  TORCH_ERROR_CODE_CHECK(torch_delete_string(handle));
+  return text;
 }
 
 // `other` must have these sizes and x's type.
