@@ -8,6 +8,7 @@ import click
 from dataset import report
 from dataset.archive import Archive
 from dataset.convert import Conversion, Crop, Filter, Format
+from dataset.kaokore.commands import kaokore
 from dataset.pack import PackOptions
 from dataset.pack import pack as pack_pictures
 from dataset.pack_demo import pack_drawn_faces
@@ -110,6 +111,9 @@ def stats(archive: Path) -> None:
     """Print classes, splits and missing labels of a zip."""
     opened = Archive.open(archive)
     click.echo("\n".join([*report.summary(opened), *report.label_table(opened)]))
+
+
+main.add_command(kaokore)
 
 
 def _print_archive(path: Path, pictures_per_second: float) -> None:

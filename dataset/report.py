@@ -1,10 +1,11 @@
 """What an archive holds and whether it is whole: lines for people."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from dataset.archive import DECODING_THREADS, Archive
+from dataset.text_table import aligned
 from torch_utils.errors import DataError
 
 MEBIBYTE = 2**20
@@ -74,16 +75,4 @@ def label_table(archive: Archive) -> list[str]:
         for index, class_name in classes:
             counts = [str(int((values[chosen] == index).sum())) for chosen in selected]
             rows.append([label_set.name if index == 0 else "", class_name, *counts])
-    return _aligned(rows)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Two columns of text to the left, numbers to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return aligned(rows)
