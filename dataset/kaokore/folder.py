@@ -1,12 +1,13 @@
 """A folder of KaoKore pictures: images_256 (or images_native), the index files, what they are, and the journal."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from dataset.image_api import ImageAddress
-from dataset.kaokore.index import Index, MetadataError, read_index
+from dataset.kaokore.index import Index, MetadataError, read_index, with_borrowed
 from dataset.kaokore.labels import ATTRIBUTION, FOLDER, LICENCE, NATIVE_FOLDER, REDISTRIBUTION
 from dataset.kaokore.versions import COMMIT, INDEX_FILES, VERSIONS
 from dataset.web import journal
@@ -33,6 +34,7 @@ class KaokoreFolder:
     version: str
     mode: Mode
     unpinned: bool = False
+    borrowed: Mapping[str, str] = field(default_factory=dict)  # addresses that another version's list gave
 
     @property
     def images(self) -> Path:
@@ -67,9 +69,9 @@ class KaokoreFolder:
         for file in INDEX_FILES:
             if not (self.path / file).exists() or (self.path / file).read_bytes() != index.files[file]:
                 write_text(self.path / file, index.files[file].decode("utf-8"))
-        write_text(self.path / ABOUT, json.dumps(self._about(), indent=1, ensure_ascii=False) + "\n")
+        write_text(self.path / ABOUT, json.dumps(self._about(index), indent=1, ensure_ascii=False) + "\n")
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self, index: Index) -> dict[str, Any]:
         return {
             "version": self.version,
             "mode": self.mode,
@@ -78,6 +80,7 @@ class KaokoreFolder:
             "licence": LICENCE,
             "attribution": ATTRIBUTION,
             "redistribution": REDISTRIBUTION,
+            "borrowed": index.borrowed or self.borrowed,
         }
 
     def index(self) -> Index:
@@ -90,7 +93,8 @@ class KaokoreFolder:
             files = {file: (self.path / file).read_bytes() for file in INDEX_FILES}
         except OSError as error:
             raise MetadataError(f"{error.filename}: {error.strerror}. Fetch or adopt into the folder again.") from error
-        return read_index(files, self.version, str(self.path), unpinned=self.unpinned)
+        index = read_index(files, self.version, str(self.path), unpinned=self.unpinned)
+        return with_borrowed(index, self.borrowed, str(self.path / ABOUT)) if self.borrowed else index
 
     def write_hashes(self) -> None:
         """The pictures' SHA-256 as `sha256sum --check` reads them."""
@@ -109,6 +113,7 @@ def open_folder(path: Path) -> KaokoreFolder:
         about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
         version, mode = about["version"], about["mode"]
         unpinned = bool(about.get("unpinned", False))
+        borrowed = dict(about.get("borrowed", {}))
     except OSError as error:
         raise DataError(
             f"{path}: no {ABOUT} in it ({error.strerror}). Make it with dataset_tool.py kaokore fetch or adopt."
@@ -117,7 +122,7 @@ def open_folder(path: Path) -> KaokoreFolder:
         raise DataError(f"{path / ABOUT}: not as fetch and adopt write it. Fetch or adopt again.") from error
     if version not in VERSIONS or mode not in FOLDERS:
         raise DataError(f"{path / ABOUT}: version {version!r} in mode {mode!r} is none. Fetch or adopt again.")
-    return KaokoreFolder(path, version, mode, unpinned)
+    return KaokoreFolder(path, version, mode, unpinned, borrowed)
 
 
 def sizes(address: ImageAddress, mode: Mode) -> tuple[Expected, ...]:

@@ -58,6 +58,7 @@ class Index:
     label_sets: tuple[LabelSet, ...]
     files: Mapping[str, bytes] = field(repr=False)
     url_lines: int
+    borrowed: Mapping[str, str] = field(default_factory=dict)  # addresses that the version's own list lacks
 
     @property
     def reachable(self) -> tuple[Record, ...]:
@@ -186,4 +187,15 @@ def completed(index: Index, newer: Index) -> Index:
             )
         return replace(record, address=twin.address)
 
-    return replace(index, records=tuple(map(complete, index.records)))
+    records = tuple(map(complete, index.records))
+    without = {record.name for record in index.records if not record.address}
+    return replace(index, records=records, borrowed={r.name: str(r.address) for r in records if r.name in without})
+
+
+def with_borrowed(index: Index, borrowed: Mapping[str, str], where: str) -> Index:
+    """An index with addresses that another version's list gave."""
+    records = tuple(
+        replace(record, address=parse_address(borrowed[record.name], where)) if record.name in borrowed else record
+        for record in index.records
+    )
+    return replace(index, records=records, borrowed=borrowed)

@@ -206,7 +206,9 @@ class _Attempts:
     """Tries of one address: longer and longer pauses with chance in them, or what the server asks for."""
 
     def __init__(self, manners: Manners, run: Run):
-        self._growing = tenacity.wait_exponential_jitter(initial=manners.first_wait, max=manners.max_wait, jitter=1)
+        self._growing = tenacity.wait_exponential_jitter(
+            multiplier=manners.first_wait, max=manners.max_wait, jitter=manners.first_wait
+        )
         self._max_wait = manners.max_wait
         self.retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(manners.attempts),

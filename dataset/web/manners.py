@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-SLOWEST = 8.0  # seconds between requests, however often a host says it is overloaded
 FIRST_SLOWING = 0.25  # where no interval was asked for
 GOOD_ANSWERS_TO_RECOVER = 50
 WATCH_SECONDS = 30.0
@@ -22,6 +21,7 @@ class Manners:
     Attributes:
         per_host: requests at once to one host; in_all to all of them.
         interval: least seconds between two starts of requests to one host.
+        slowest: seconds between requests, however often a host says that it is overloaded.
         attempts: tries of one address.
         max_wait: most seconds to wait where a server says when to come back.
         patience: failures in a row after which a host is left alone for `pause` s; for good after `pauses` of them.
@@ -32,6 +32,7 @@ class Manners:
     per_host: int = 2
     in_all: int = 6
     interval: float = 0.5
+    slowest: float = 8.0
     attempts: int = 5
     first_wait: float = 1.0
     max_wait: float = 300.0
@@ -110,7 +111,7 @@ class Host:
         self._good = 0
         self._failures += 1
         if overloaded:
-            self.interval = min(SLOWEST, max(2 * self.interval, FIRST_SLOWING))
+            self.interval = min(manners.slowest, max(2 * self.interval, FIRST_SLOWING))
         if wait:
             self._next_start = max(self._next_start, time.monotonic() + min(wait, manners.max_wait))
         if self._failures < manners.patience:

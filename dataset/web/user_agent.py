@@ -18,7 +18,7 @@ def user_agent(contact: str = "") -> str:
     """
     if not contact.isascii() or not contact.isprintable() or any(letter in "()" for letter in contact):
         raise ConfigError(f"--contact {contact}: cannot stand in a header. Give an ASCII address without brackets.")
-    purpose = "fetches pictures for the data set of one person"
+    purpose = "fetches pictures for one person's data set"
     return f"{PROJECT}/{_version()} ({purpose}{f'; {contact}' if contact else ''})"
 
 

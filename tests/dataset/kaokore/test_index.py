@@ -86,7 +86,7 @@ def test_a_version_that_forgot_addresses_takes_them_from_the_next() -> None:
     old = read_index(index_files(old_lines, forgotten=[9, 10]), "1.1", "drawn", unpinned=True)
     new = drawn_index([replace(line, number=line.number + 4683, shift=4683) for line in old_lines], "1.2")
     assert (len(old.reachable), len(completed(old, new).reachable)) == (9, 11)
-    other = drawn_index([replace(line, number=line.number + 4683, shift=4683, gender=0) for line in old_lines], "1.2")
+    other = drawn_index([replace(line, number=line.number + 4683, shift=4683, gender=1) for line in old_lines], "1.2")
     with pytest.raises(MetadataError, match=r"v1\.2 has no picture with the tags of v1\.1's 00000009\.jpg"):
         completed(old, other)
 
