@@ -11,6 +11,7 @@ from typing import Any
 
 from dataset import manifest
 from dataset.archive import content_digest
+from dataset.leakage import Crop
 from torch_utils.errors import ConfigError
 from torch_utils.files import atomic_write
 from torch_utils.labels import LabelSet
@@ -26,6 +27,7 @@ class Description:
 
     Attributes:
         labels: {set name: class index of each picture or None}.
+        crops: where each picture was cut from, None where unknown; empty where nothing is known.
         main_set: the set to offer to other trainers under their key `labels`; None offers none.
     """
 
@@ -33,6 +35,7 @@ class Description:
     labels: Mapping[str, Sequence[int | None]]
     splits: Sequence[str | None]
     original_names: Sequence[str]
+    crops: Sequence[Crop | None] = ()
     main_set: str | None = None
     source: str = ""
     licence: str = ""
@@ -104,4 +107,18 @@ def _document(names: Sequence[str], description: Description) -> dict[str, Any]:
         "attribution": description.attribution,
         "redistribution": description.redistribution,
         "original_names": dict(zip(names, description.original_names, strict=True)),
+    } | _crops(names, description.crops)
+
+
+def _crops(names: Sequence[str], crops: Sequence[Crop | None]) -> dict[str, Any]:
+    """The key `crops`, where any is known."""
+    known = {
+        name: {
+            "page": crop.page,
+            "region": [crop.region.x, crop.region.y, crop.region.w, crop.region.h],
+            "book": crop.book,
+        }
+        for name, crop in zip(names, crops or [None] * len(names), strict=True)
+        if crop
     }
+    return {"crops": known} if known else {}

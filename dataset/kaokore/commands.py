@@ -175,13 +175,14 @@ def _index(source: Path | None, version: str, complete: bool, unpinned: bool) ->
 
 @kaokore.command(context_settings=SETTINGS)
 @click.argument("folder", type=PATH)
+@click.option("--deep", is_flag=True, help="Look for near-duplicates and pictures of one colour, too.")
 @metadata_status
-def verify(folder: Path) -> int:
+def verify(folder: Path, deep: bool) -> int:
     """Hash and decode every picture of a folder.
 
     Exit status 0: complete. 3: pictures are missing. 4: the index files are not those of the version. 5: pictures are
     damaged or changed.
     """
-    found = verify_folder(folder)
+    found = verify_folder(folder, deep=deep)
     click.echo("\n".join(verification_lines(found)))
     return found.status

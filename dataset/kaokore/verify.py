@@ -7,15 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from dataset.convert import upright
 from dataset.decode import PictureError, decode, open_header
 from dataset.kaokore.adopt import accept_any
 from dataset.kaokore.folder import SIDE, KaokoreFolder, open_folder
 from dataset.kaokore.index import Index, Record
 from dataset.kaokore.labels import SPLITS
-from dataset.near_duplicates import difference_hash, is_flat
+from dataset.near_duplicates import Look as Appearance
+from dataset.near_duplicates import look_of
+from dataset.report import alike_lines
 from dataset.text_table import aligned
 from dataset.web.acceptance import Accepted
 from dataset.web.journal import Entry, read_journal
@@ -34,8 +34,7 @@ class Look:
     problem: str = ""
     sha256: str = ""
     accepted: Accepted | None = None
-    hash: np.ndarray | None = None
-    flat: bool = False
+    appearance: Appearance | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def verify(path: Path, *, deep: bool = False) -> Verification:
     """Look at every picture of a folder that fetch or adopt made.
 
     Args:
-        deep: compute hashes of what the pictures show, too.
+        deep: look for pictures that show the same, too.
     Raises:
         DataError: no such folder.
         MetadataError: its index files are not those of its version.
@@ -103,8 +102,7 @@ def _look(record: Record, folder: KaokoreFolder, entries: Mapping[str, Entry], d
         return Look(record, problem=problem, sha256=digest, accepted=accepted)
     picture = open_header(body)
     decode(picture)
-    shown = upright(picture)
-    return Look(record, False, problem, digest, accepted, difference_hash(shown), is_flat(shown))
+    return Look(record, False, problem, digest, accepted, look_of(upright(picture)))
 
 
 def verification_lines(found: Verification) -> list[str]:
@@ -116,6 +114,7 @@ def verification_lines(found: Verification) -> list[str]:
         *_missing(found),
         *(f"damaged: {look.record.name}: {look.problem}" for look in found.damaged),
         *_strangers(found.strangers),
+        *_alike(found),
         _verdict(found),
     ]
 
@@ -164,6 +163,15 @@ def _missing(found: Verification) -> Iterator[str]:
 def _strangers(names: Sequence[str]) -> Iterator[str]:
     if names:
         yield f"not of this version: {len(names)} files ({_some(names)})"
+
+
+def _alike(found: Verification) -> list[str]:
+    """Near-duplicates, where verify looked for them."""
+    seen = [look for look in found.looks if look.appearance]
+    if not seen:
+        return []
+    appearances = [look.appearance for look in seen if look.appearance]
+    return alike_lines(appearances, [look.record.split for look in seen], [look.record.name for look in seen])
 
 
 def _verdict(found: Verification) -> str:
