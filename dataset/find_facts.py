@@ -59,6 +59,7 @@ def _manifest_facts(source: Source, prefix: str) -> Facts:
         licence=found.licence,
         attribution=found.attribution,
         redistribution=found.redistribution,
+        lacking=dict(found.lacking),
         notes=([note] if found.absent else []) + ([found.redistribution] if found.redistribution else []),
     )
 

@@ -33,6 +33,7 @@ class Manifest:
     redistribution: str = ""
     original_names: dict[str, str] = field(default_factory=dict)
     crops: dict[str, Crop] = field(default_factory=dict)
+    lacking: dict[str, int] = field(default_factory=dict)  # split → pictures of it that the source lacked
     absent: tuple[str, ...] = ()  # described, but not among the pictures
 
 
@@ -72,6 +73,7 @@ def parse_manifest(text: bytes, names: Sequence[str], where: str, *, absent_too:
         splits=_splits(document, names, where),
         original_names=_original_names(document, where),
         crops=_crops(document, where),
+        lacking=_lacking(document, where),
         absent=absent,
         **{key: _text(document, key, where) for key in TEXTS},
     )
@@ -176,6 +178,13 @@ def _crops(document: dict[str, Any], where: str) -> dict[str, Crop]:
             raise DataError(f"{where}: crops: {name}: not a page, a region and a book. Make it again with pack.")
         crops[name] = Crop(str(texts[0]), Region(*region), str(texts[1]))
     return crops
+
+
+def _lacking(document: dict[str, Any], where: str) -> dict[str, int]:
+    given = document.get("lacking") or {}
+    if not isinstance(given, dict) or not all(type(count) is int for count in given.values()):
+        raise DataError(f"{where}: lacking is not an object of numbers. Make it again with dataset_tool.py pack.")
+    return given
 
 
 def _described(document: dict[str, Any]) -> set[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -124,7 +124,9 @@ def _as_asked(facts: Facts, options: PackOptions) -> Facts:
                 "dataset_tool.py kaokore fetch or adopt made."
             )
         with_split = {name: facts.books[name] for name in facts.split_classes if name in facts.books}
-        facts = replace(facts, splits=split_by_book(with_split, facts.split_classes, options.split_seed))
+        splits = split_by_book(with_split, facts.split_classes, options.split_seed)
+        lacking = Counter(split for name, split in splits.items() if name not in set(facts.pictures))
+        facts = replace(facts, splits=splits, lacking=dict(lacking))
     return facts
 
 
@@ -228,6 +230,7 @@ def _describe(facts: Facts, packed: Sequence[str], main_set: str | None) -> Desc
         splits=[facts.splits.get(name) for name in packed],
         original_names=[printable(facts.originals.get(name, name)) for name in packed],
         crops=[facts.crops.get(name) for name in packed],
+        lacking=facts.lacking,
         main_set=main_set,
         source=facts.source,
         licence=facts.licence,

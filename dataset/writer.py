@@ -5,7 +5,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Description:
     Attributes:
         labels: {set name: class index of each picture or None}.
         crops: where each picture was cut from, None where unknown; empty where nothing is known.
+        lacking: {split: pictures of it that the source lacked}.
         main_set: the set to offer to other trainers under their key `labels`; None offers none.
     """
 
@@ -36,6 +37,7 @@ class Description:
     splits: Sequence[str | None]
     original_names: Sequence[str]
     crops: Sequence[Crop | None] = ()
+    lacking: Mapping[str, int] = field(default_factory=dict)
     main_set: str | None = None
     source: str = ""
     licence: str = ""
@@ -107,11 +109,12 @@ def _document(names: Sequence[str], description: Description) -> dict[str, Any]:
         "attribution": description.attribution,
         "redistribution": description.redistribution,
         "original_names": dict(zip(names, description.original_names, strict=True)),
-    } | _crops(names, description.crops)
+    } | _where_known(names, description)
 
 
-def _crops(names: Sequence[str], crops: Sequence[Crop | None]) -> dict[str, Any]:
-    """The key `crops`, where any is known."""
+def _where_known(names: Sequence[str], description: Description) -> dict[str, Any]:
+    """The keys `crops` and `lacking`, where there is something to say."""
+    crops = description.crops
     known = {
         name: {
             "page": crop.page,
@@ -121,4 +124,4 @@ def _crops(names: Sequence[str], crops: Sequence[Crop | None]) -> dict[str, Any]
         for name, crop in zip(names, crops or [None] * len(names), strict=True)
         if crop
     }
-    return {"crops": known} if known else {}
+    return ({"crops": known} if known else {}) | ({"lacking": description.lacking} if description.lacking else {})

@@ -1,6 +1,7 @@
 """What a folder or zip of KaoKore says of its pictures: labels.csv always, tags and addresses where they are there."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 
 from dataset.facts import Facts, some
@@ -53,6 +54,7 @@ def kaokore_facts(source: Source, prefix: str) -> Facts:
         licence=LICENCE,
         attribution=ATTRIBUTION,
         redistribution=REDISTRIBUTION,
+        lacking=dict(Counter(rows[name].split for name in sorted(rows.keys() - set(pictures.values())))),
         notes=_notes(rows, pictures, where),
     )
     for name, row in rows.items():
