@@ -119,6 +119,7 @@ class Running:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     timeout = 20
 
     def log_message(self, format: str, *args: Any) -> None:
