@@ -8,6 +8,7 @@ import click
 from dataset import report
 from dataset.archive import Archive
 from dataset.convert import Conversion, Crop, Filter, Format
+from dataset.iiif.commands import iiif
 from dataset.kaokore.commands import kaokore
 from dataset.pack import PackOptions
 from dataset.pack import pack as pack_pictures
@@ -133,6 +134,7 @@ def stats(archive: Path, quick: bool) -> None:
 
 
 main.add_command(kaokore)
+main.add_command(iiif)
 
 
 def _print_archive(path: Path, pictures_per_second: float) -> None:

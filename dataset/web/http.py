@@ -87,6 +87,10 @@ class Web:
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         )
 
+    def allow(self, origin: str) -> None:
+        """One more origin that may be asked."""
+        self._origins.add(origin)
+
     def get(
         self, url: str, *, before: Callable[[], None] = lambda: None, etag: str | None = None, accept: str = "*/*"
     ) -> Answer:
