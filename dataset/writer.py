@@ -87,8 +87,17 @@ def write_archive(out: Path | str, extension: str) -> Iterator[ArchiveWriter]:
     out = Path(out)
     if out.suffix.lower() != ".zip" or out.is_dir():
         raise ConfigError(f"--out {out}: not the name of a zip file. Use for example {out.with_suffix('.zip')}.")
+    _clear_leftovers(out)
     with atomic_write(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         yield ArchiveWriter(archive, extension)
+
+
+def _clear_leftovers(out: Path) -> None:
+    """Remove what killed packings of the same zip left; those that go on keep theirs."""
+    for path in out.parent.glob(".*.tmp-*"):
+        name, _, process = path.name.rpartition(".tmp-")
+        if name == f".{out.name}" and process.isdecimal() and not Path(f"/proc/{process}").exists():
+            path.unlink(missing_ok=True)
 
 
 def _document(names: Sequence[str], description: Description) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Server:
     style: Style
     fault: Callable[[str, str, int], str]  # (host, path, how often it was asked before) → name of a fault, or ""
     delay: float = 0.0
-    documents: dict[str, Any] = field(default_factory=dict)  # path → JSON
+    documents: dict[str, Any] = field(default_factory=dict)  # path → JSON, or bytes
     log: list[Request] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     in_work: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -151,7 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
             FAULTS[fault](self, play, host, path)
             return
         if f"{host}/{path}" in play.documents:
-            self.reply(200, json.dumps(play.documents[f"{host}/{path}"]).encode(), "application/json")
+            document = play.documents[f"{host}/{path}"]
+            self.reply(200, document if isinstance(document, bytes) else json.dumps(document).encode(), "text/plain")
             return
         try:
             body, kind = picture(path, play.style, fault)
