@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TENSORFLOW := $(VENV)/.tensorflow
 
 # What runs a second time on the plain bodies of the ops, which are the specification.
 ON_PLAIN_BODIES := tests/networks tests/training/losses tests/training/augment \
@@ -14,7 +15,7 @@ ON_PLAIN_BODIES := tests/networks tests/training/losses tests/training/augment \
 demo: $(STAMP)
 	$(BIN)/python demo.py
 
-test: $(STAMP) lint
+test: $(STAMP) $(TENSORFLOW) lint
 	$(BIN)/python -m pytest -m "not slow"
 	$(BIN)/python -m pytest -m "not slow" --plain $(ON_PLAIN_BODIES)
 
@@ -28,6 +29,7 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.training_cpu
+	$(BIN)/python -m benchmarks.dataset_cpu
 
 doctor: $(STAMP)
 	$(BIN)/python -m torch_utils.ops.doctor
@@ -37,6 +39,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $(STAMP)
+
+# For the test of one loader, which is skipped, and counted, where TensorFlow does not install.
+$(TENSORFLOW): $(STAMP)
+	-$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[tensorflow]"
+	touch $(TENSORFLOW)
 
 clean:
 	rm -rf $(VENV) demo runs

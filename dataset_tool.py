@@ -8,6 +8,8 @@ import click
 from dataset import report
 from dataset.archive import Archive
 from dataset.convert import Conversion, Crop, Filter, Format
+from dataset.iiif.commands import iiif
+from dataset.kaokore.commands import kaokore
 from dataset.pack import PackOptions
 from dataset.pack import pack as pack_pictures
 from dataset.pack_demo import pack_drawn_faces
@@ -37,6 +39,11 @@ def main() -> None:
 @click.option("--format", type=click.Choice(["png", "jpeg"]), default="png", help="How pictures are stored.")
 @click.option("--quality", type=int, help="Quality of JPEG, 1 to 100.  [default: 95]")
 @click.option("--labels", metavar="SET", help="Label set other trainers see.  [default: the only one, if so]")
+@click.option("--sets", metavar="A,B", help="Label sets to keep.  [default: all]")
+@click.option("--joint", metavar="A+B", multiple=True, help="A further label set whose classes are pairs.")
+@click.option("--force-joint", is_flag=True, help="Make it even where a class has almost no pictures.")
+@click.option("--split-by", type=click.Choice(["official", "book"]), default="official", help="See above.")
+@click.option("--split-seed", default=0, type=int, help="Other seeds give other books to dev and test.")
 @click.option("--skip-bad", is_flag=True, help="Leave unreadable pictures out instead of failing.")
 @click.option("--allow-upscale", is_flag=True, help="Enlarge pictures that are too small instead of failing.")
 @click.option("--source-note", default="", help="Where the pictures come from, kept in the zip.")
@@ -51,6 +58,11 @@ def pack(
     format: Format,
     quality: int | None,
     labels: str | None,
+    sets: str | None,
+    joint: tuple[str, ...],
+    force_joint: bool,
+    split_by: str,
+    split_seed: int,
     skip_bad: bool,
     allow_upscale: bool,
     source_note: str,
@@ -67,11 +79,18 @@ def pack(
     --crop wide    the centred 4:3 piece, black bars above and below
     --crop pad     the whole picture, black bars
     --crop none    nothing is cut: all pictures must be square
+    \b
+    --split-by official  the split that the source has
+    --split-by book      dev and test hold books of which train has no picture
     """
     conversion = Conversion(resolution=resolution, crop=crop, filter=filter, format=format, quality=quality)
     options = PackOptions(
         conversion=conversion,
         main_set=labels,
+        label_sets=sets.split(",") if sets is not None else None,
+        joint=joint,
+        force_joint=force_joint,
+        split_seed=split_seed if split_by == "book" else None,
         skip_bad=skip_bad,
         allow_upscale=allow_upscale,
         source=source_note,
@@ -106,10 +125,16 @@ def verify(archive: Path) -> None:
 
 @main.command(context_settings=SETTINGS)
 @click.argument("archive", type=ZIP)
-def stats(archive: Path) -> None:
-    """Print classes, splits and missing labels of a zip."""
+@click.option("--quick", is_flag=True, help="Do not look for near-duplicates, which decodes every picture.")
+def stats(archive: Path, quick: bool) -> None:
+    """Print classes, splits, missing labels, and what the splits share: pages, books, pictures alike."""
     opened = Archive.open(archive)
-    click.echo("\n".join([*report.summary(opened), *report.label_table(opened)]))
+    lines = [*report.summary(opened), *report.label_table(opened), *report.shared_between_splits(opened)]
+    click.echo("\n".join(lines if quick else [*lines, *report.near_duplicates(opened)]))
+
+
+main.add_command(kaokore)
+main.add_command(iiif)
 
 
 def _print_archive(path: Path, pictures_per_second: float) -> None:

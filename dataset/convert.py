@@ -66,11 +66,19 @@ def convert(data: bytes, conversion: Conversion) -> np.ndarray:
     """
     picture = open_header(data)
     decode(picture)
+    return np.asarray(_fit(_cropped(upright(picture), conversion.crop), conversion))
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """A decoded picture in RGB, turned as its EXIF says.
+
+    Raises:
+        PictureError: of a kind that cannot be shown in 8-bit RGB.
+    """
     try:
-        upright = to_rgb(ImageOps.exif_transpose(picture))
+        return to_rgb(ImageOps.exif_transpose(picture))
     except (ValueError, TypeError, LookupError, OSError, SyntaxError) as error:
         raise PictureError(f"{picture.mode} picture that cannot be turned into RGB ({error})") from error
-    return np.asarray(_fit(_cropped(upright, conversion.crop), conversion))
 
 
 def encode(picture: np.ndarray, conversion: Conversion) -> bytes:

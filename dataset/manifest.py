@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from dataset.image_api import Region
+from dataset.leakage import Crop
 from torch_utils.errors import DataError
 from torch_utils.labels import UNLABELLED, LabelSet
 
@@ -30,6 +32,8 @@ class Manifest:
     pixel_digest: str = ""
     redistribution: str = ""
     original_names: dict[str, str] = field(default_factory=dict)
+    crops: dict[str, Crop] = field(default_factory=dict)
+    lacking: dict[str, int] = field(default_factory=dict)  # split → pictures of it that the source lacked
     absent: tuple[str, ...] = ()  # described, but not among the pictures
 
 
@@ -68,6 +72,8 @@ def parse_manifest(text: bytes, names: Sequence[str], where: str, *, absent_too:
         labels=torch.stack(columns, 1) if columns else torch.empty(len(names), 0, dtype=torch.int64),
         splits=_splits(document, names, where),
         original_names=_original_names(document, where),
+        crops=_crops(document, where),
+        lacking=_lacking(document, where),
         absent=absent,
         **{key: _text(document, key, where) for key in TEXTS},
     )
@@ -156,6 +162,28 @@ def _original_names(document: dict[str, Any], where: str) -> dict[str, str]:
     given = document.get("original_names") or {}
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given.values()):
         raise DataError(f"{where}: original_names is not an object of names. Make it again with dataset_tool.py pack.")
+    return given
+
+
+def _crops(document: dict[str, Any], where: str) -> dict[str, Crop]:
+    given = document.get("crops") or {}
+    if not isinstance(given, dict):
+        raise DataError(f"{where}: crops is not an object. Make it again with dataset_tool.py pack.")
+    crops = {}
+    for name, crop in given.items():
+        region = crop.get("region") if isinstance(crop, dict) else None
+        texts = [crop.get("page"), crop.get("book", "")] if isinstance(crop, dict) else []
+        whole = isinstance(region, list) and len(region) == 4 and all(type(number) is int for number in region)
+        if not isinstance(region, list) or not whole or not texts or not all(isinstance(text, str) for text in texts):
+            raise DataError(f"{where}: crops: {name}: not a page, a region and a book. Make it again with pack.")
+        crops[name] = Crop(str(texts[0]), Region(*region), str(texts[1]))
+    return crops
+
+
+def _lacking(document: dict[str, Any], where: str) -> dict[str, int]:
+    given = document.get("lacking") or {}
+    if not isinstance(given, dict) or not all(type(count) is int for count in given.values()):
+        raise DataError(f"{where}: lacking is not an object of numbers. Make it again with dataset_tool.py pack.")
     return given
 
 

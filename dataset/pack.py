@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,8 +13,11 @@ from tqdm import tqdm
 
 from dataset.convert import Conversion, convert, cropped_size, encode
 from dataset.decode import PictureError, open_header
-from dataset.facts import Facts, facts_of
+from dataset.facts import Facts
+from dataset.find_facts import facts_of
+from dataset.joint import with_joint_set
 from dataset.sources import Source, open_source
+from dataset.splits import split_by_book
 from dataset.writer import Description, write_archive
 from torch_utils.errors import ConfigError, DataError
 from torch_utils.text import printable
@@ -24,10 +27,20 @@ WAITING_PER_THREAD = 4  # pictures decoded ahead of the one being written
 
 @dataclass(frozen=True, kw_only=True)
 class PackOptions:
-    """What `pack` is asked for; texts given here replace those of the source."""
+    """What `pack` is asked for; texts given here replace those of the source.
+
+    Attributes:
+        label_sets: names of the sets to keep; None keeps all.
+        joint: further sets made of pairs, such as gender+status.
+        split_seed: of a split by book; None keeps the source's split.
+    """
 
     conversion: Conversion
     main_set: str | None = None
+    label_sets: Sequence[str] | None = None
+    joint: Sequence[str] = ()
+    force_joint: bool = False
+    split_seed: int | None = None
     skip_bad: bool = False
     allow_upscale: bool = False
     source: str = ""
@@ -67,7 +80,7 @@ def pack(source: Path | str, out: Path | str, options: PackOptions, say: Callabl
     if Path(source).resolve() == Path(out).resolve():
         raise ConfigError(f"--out {out}: is the source itself. Choose another name.")
     with open_source(source) as opened:
-        facts = _with_texts(facts_of(opened), options)
+        facts = _as_asked(_with_texts(facts_of(opened), options), options)
         main_set = _main_set(facts, options.main_set)
         for note in facts.notes:
             say(note)
@@ -95,12 +108,34 @@ def _with_texts(facts: Facts, options: PackOptions) -> Facts:
     )
 
 
-def _main_set(facts: Facts, wanted: str | None) -> str | None:
+def _as_asked(facts: Facts, options: PackOptions) -> Facts:
+    """Facts with the label sets and the split that were asked for."""
+    for joint in options.joint:
+        facts = with_joint_set(facts, joint, force=options.force_joint)
+    if options.label_sets is not None:
+        for name in options.label_sets:
+            _main_set(facts, name, "--sets")
+        kept = {*options.label_sets, *options.joint}
+        facts = replace(facts, label_sets=tuple(s for s in facts.label_sets if s.name in kept))
+    if options.split_seed is not None:
+        if not facts.books:
+            raise ConfigError(
+                "--split-by book: the source says of no picture which book it is from. Use a folder that "
+                "dataset_tool.py kaokore fetch or adopt made."
+            )
+        with_split = {name: facts.books[name] for name in facts.split_classes if name in facts.books}
+        splits = split_by_book(with_split, facts.split_classes, options.split_seed)
+        lacking = Counter(split for name, split in splits.items() if name not in set(facts.pictures))
+        facts = replace(facts, splits=splits, lacking=dict(lacking))
+    return facts
+
+
+def _main_set(facts: Facts, wanted: str | None, option: str = "--labels") -> str | None:
     """The set for the key `labels`: the one asked for, else the only one there is."""
     names = [label_set.name for label_set in facts.label_sets]
     if wanted and wanted not in names:
-        there = f"Use one of: {', '.join(names)}." if names else "The source has no labels; leave --labels out."
-        raise ConfigError(f"--labels {wanted}: no such label set. {there}")
+        there = f"Use one of: {', '.join(names)}." if names else f"The source has no labels; leave {option} out."
+        raise ConfigError(f"{option} {wanted}: no such label set. {there}")
     return wanted or (names[0] if len(names) == 1 else None)
 
 
@@ -191,9 +226,11 @@ def _report_unreadable(
 def _describe(facts: Facts, packed: Sequence[str], main_set: str | None) -> Description:
     return Description(
         label_sets=facts.label_sets,
-        labels={set_name: [given.get(name) for name in packed] for set_name, given in facts.labels.items()},
+        labels={s.name: [facts.labels[s.name].get(name) for name in packed] for s in facts.label_sets},
         splits=[facts.splits.get(name) for name in packed],
         original_names=[printable(facts.originals.get(name, name)) for name in packed],
+        crops=[facts.crops.get(name) for name in packed],
+        lacking=facts.lacking,
         main_set=main_set,
         source=facts.source,
         licence=facts.licence,

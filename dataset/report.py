@@ -3,11 +3,20 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+
+from PIL import Image
 
 from dataset.archive import DECODING_THREADS, Archive
+from dataset.leakage import leakage, leakage_lines
+from dataset.near_duplicates import ALIKE, Look, look_of
+from dataset.near_duplicates import near_duplicates as pairs_alike
+from dataset.text_table import aligned
 from torch_utils.errors import DataError
 
 MEBIBYTE = 2**20
+PAIRS_SHOWN = 20
+MANY_CLASSES = 20  # of a set, beyond which those without pictures are not listed
 
 
 def verify(archive: Archive) -> None:
@@ -63,6 +72,49 @@ def summary(archive: Archive) -> list[str]:
     ]
 
 
+def shared_between_splits(archive: Archive) -> list[str]:
+    """How much the splits know of each other; nothing where no picture says where it was cut from."""
+    crops = [archive.manifest.crops.get(name) for name in archive.names]
+    if not any(crops):
+        return []
+    return leakage_lines(leakage(crops, archive.splits), [_name(archive, index) for index in range(len(archive))])
+
+
+def near_duplicates(archive: Archive) -> list[str]:
+    """Pictures that look alike, across splits first; decodes every picture."""
+    with ThreadPoolExecutor(DECODING_THREADS) as pool:
+        archive.picture_bytes(0)  # opens the file before the threads start, so that they share it
+        looks = list(pool.map(lambda index: _look(archive, index), range(len(archive))))
+    return alike_lines(looks, archive.splits, [_name(archive, index) for index in range(len(archive))])
+
+
+def alike_lines(looks: Sequence[Look], splits: Sequence[str | None], names: Sequence[str]) -> list[str]:
+    """Pairs that show the same, those across splits first, and pictures that show nothing."""
+    pairs = pairs_alike(looks)
+    across = [
+        pair for pair in pairs if None not in (splits[pair[0]], splits[pair[1]]) and splits[pair[0]] != splits[pair[1]]
+    ]
+    flat = [name for look, name in zip(looks, names, strict=True) if look.is_flat]
+    lines = [f"near-duplicates (correlation > {ALIKE}): {len(pairs)} pairs, {len(across)} across splits"]
+    shown = [*across, *(pair for pair in pairs if pair not in across)][:PAIRS_SHOWN]
+    lines += [f"  {names[a]} {names[b]} {correlation:.3f}" for a, b, correlation in shown]
+    if len(pairs) > len(shown):
+        lines.append(f"  and {len(pairs) - len(shown)} more")
+    if flat:
+        lines.append(f"of one colour: {len(flat)} pictures (first: {flat[0]})")
+    return lines
+
+
+def _look(archive: Archive, index: int) -> Look:
+    pixels = archive.picture(index)
+    return look_of(Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)))
+
+
+def _name(archive: Archive, index: int) -> str:
+    name = archive.names[index]
+    return PurePosixPath(archive.manifest.original_names.get(name, name)).name
+
+
 def label_table(archive: Archive) -> list[str]:
     """An aligned table: pictures of each class and split, and how many have no label."""
     columns = ("all", *archive.split_names)
@@ -71,19 +123,9 @@ def label_table(archive: Archive) -> list[str]:
     for place, label_set in enumerate(archive.label_sets):
         values = archive.labels[:, place].numpy()
         classes = [*enumerate(label_set.classes), (-1, "(unlabelled)")]
+        if len(label_set.classes) > MANY_CLASSES:
+            classes = [pair for pair in classes if (values == pair[0]).any() or pair[0] == -1]
         for index, class_name in classes:
             counts = [str(int((values[chosen] == index).sum())) for chosen in selected]
-            rows.append([label_set.name if index == 0 else "", class_name, *counts])
-    return _aligned(rows)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Two columns of text to the left, numbers to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+            rows.append([label_set.name if index == classes[0][0] else "", class_name, *counts])
+    return aligned(rows)

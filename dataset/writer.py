@@ -5,12 +5,13 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dataset import manifest
 from dataset.archive import content_digest
+from dataset.leakage import Crop
 from torch_utils.errors import ConfigError
 from torch_utils.files import atomic_write
 from torch_utils.labels import LabelSet
@@ -26,6 +27,8 @@ class Description:
 
     Attributes:
         labels: {set name: class index of each picture or None}.
+        crops: where each picture was cut from, None where unknown; empty where nothing is known.
+        lacking: {split: pictures of it that the source lacked}.
         main_set: the set to offer to other trainers under their key `labels`; None offers none.
     """
 
@@ -33,6 +36,8 @@ class Description:
     labels: Mapping[str, Sequence[int | None]]
     splits: Sequence[str | None]
     original_names: Sequence[str]
+    crops: Sequence[Crop | None] = ()
+    lacking: Mapping[str, int] = field(default_factory=dict)
     main_set: str | None = None
     source: str = ""
     licence: str = ""
@@ -82,8 +87,17 @@ def write_archive(out: Path | str, extension: str) -> Iterator[ArchiveWriter]:
     out = Path(out)
     if out.suffix.lower() != ".zip" or out.is_dir():
         raise ConfigError(f"--out {out}: not the name of a zip file. Use for example {out.with_suffix('.zip')}.")
+    _clear_leftovers(out)
     with atomic_write(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         yield ArchiveWriter(archive, extension)
+
+
+def _clear_leftovers(out: Path) -> None:
+    """Remove what killed packings of the same zip left; those that go on keep theirs."""
+    for path in out.parent.glob(".*.tmp-*"):
+        name, _, process = path.name.rpartition(".tmp-")
+        if name == f".{out.name}" and process.isdecimal() and not Path(f"/proc/{process}").exists():
+            path.unlink(missing_ok=True)
 
 
 def _document(names: Sequence[str], description: Description) -> dict[str, Any]:
@@ -104,4 +118,19 @@ def _document(names: Sequence[str], description: Description) -> dict[str, Any]:
         "attribution": description.attribution,
         "redistribution": description.redistribution,
         "original_names": dict(zip(names, description.original_names, strict=True)),
+    } | _where_known(names, description)
+
+
+def _where_known(names: Sequence[str], description: Description) -> dict[str, Any]:
+    """The keys `crops` and `lacking`, where there is something to say."""
+    crops = description.crops
+    known = {
+        name: {
+            "page": crop.page,
+            "region": [crop.region.x, crop.region.y, crop.region.w, crop.region.h],
+            "book": crop.book,
+        }
+        for name, crop in zip(names, crops or [None] * len(names), strict=True)
+        if crop
     }
+    return ({"crops": known} if known else {}) | ({"lacking": description.lacking} if description.lacking else {})

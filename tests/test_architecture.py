@@ -35,6 +35,9 @@ OUTSIDERS = {  # library → the modules it may enter through
     "tensorboard": ("training/report.py",),
     "torch.utils.tensorboard": ("training/report.py",),
     "safetensors": ("networks/snapshot.py",),
+    "urllib3": ("dataset/web/http.py",),
+    "tenacity": ("dataset/web/downloads.py",),
+    "tensorflow": ("dataset/tf_kaokore.py",),
     "ninja": ("torch_utils/ops/compiler/toolchain.py",),
 }
 MOST_LINES, MOST_LINES_A_FUNCTION = 300, 60

@@ -1,4 +1,4 @@
-"""KaoKore, faces from pre-modern Japanese art: its label file, licence and versions."""
+"""KaoKore, faces from pre-modern Japanese art: its versions, index, labels, licence; fetching and verifying it."""
 
 from dataset.kaokore.labels import (
     ATTRIBUTION,

@@ -1,14 +1,14 @@
 """KaoKore's labels.csv: one row for each labelled picture, `image,gender,status,set`."""
 
 import csv
-import hashlib
 from dataclasses import dataclass
 
+from dataset.kaokore.versions import LABELS_FILE, version_of
 from torch_utils.errors import DataError
 from torch_utils.labels import LabelSet
 
 FOLDER = "images_256"
-LABELS_FILE = "labels.csv"
+NATIVE_FOLDER = "images_native"  # crops as large as the holders give them
 HEADER = ["image", "gender", "status", "set"]
 SPLITS = ("train", "dev", "test")
 LABEL_SETS = (
@@ -21,14 +21,6 @@ REDISTRIBUTION = (
     "KaoKore: the providers of the pictures ask that no derived data set including picture data be made public. "
     "Keep this zip to yourself."
 )
-
-# SHA-256 of the official label files: names and splits differ between versions, so it matters which one this is.
-VERSIONS = {
-    "13c3564f5db3854fa20de924271a29163bc702b06da97ad86a9414fe7c2ea98c": "1.0",
-    "1776a644b37bc46c318d604b572341d9045439ff82597ee8ec0991b8bd9e9a1c": "1.1",
-    "fcf670ed4824de878af3b8c7ab4dd38cc1b47adedbfce9170faa568b0f982da6": "1.2",
-    "fa2c9e869073f26253cf0a5f58c619ec3e76ea918c603933ad1e1d93b9dc5d67": "1.3",
-}
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ def read_labels(text: bytes, where: str) -> dict[str, LabelRow]:
 
 def source_name(text: bytes) -> str:
     """ "KaoKore v1.3" for an official label file, "KaoKore (edited labels)" for any other."""
-    version = VERSIONS.get(hashlib.sha256(text).hexdigest())
+    version = version_of(text, LABELS_FILE)
     return f"KaoKore v{version}" if version else "KaoKore (edited labels)"
 
 

@@ -36,7 +36,7 @@ def kaokore_files(prefix: str = "", width: int = 32) -> dict[str, bytes | str]:
     """Pictures 0 to 3, rows for 0, 1, 2 and 9."""
     rows = "00000002.jpg,1,3,dev\n00000000.jpg,0,1,train\n00000009.jpg,0,0,test\n00000001.jpg,1,0,train\n"
     pictures = {f"{prefix}images_256/{n:08d}.jpg": encoded(blocks(n, width), "JPEG") for n in range(4)}
-    return pictures | {f"{prefix}labels.csv": HEADER + rows, f"{prefix}original_tags.txt": "x"}
+    return pictures | {f"{prefix}labels.csv": HEADER + rows}
 
 
 def test_a_folder_becomes_the_fields_zip(tmp_path: Path) -> None:
