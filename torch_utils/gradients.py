@@ -91,7 +91,7 @@ class GradientSum:
             parts, reached, _ = self._arrivals()
         parameters = [parameter for bucket in self.buckets for parameter in bucket.parameters]
         for parameter, part, times in zip(parameters, parts, reached, strict=True):
-            parameter.grad = part.view_as(parameter) if times else None
+            parameter.grad = _laid_out_as(parameter, part.view_as(parameter)) if times else None
 
     def _arrivals(self) -> tuple[list[Tensor], list[float], bool]:
         """All sums, how many processes reached each parameter, and whether one sent a note."""
@@ -117,6 +117,13 @@ class GradientSum:
                 self._next += 1
 
         return there
+
+
+def _laid_out_as(parameter: Parameter, gradient: Tensor) -> Tensor:
+    """The gradient with the parameter's strides: torch's fused optimisers go through memory without looking at them."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter, requires_grad=False).copy_(gradient)
 
 
 def _is_full(bucket: _Bucket) -> bool:

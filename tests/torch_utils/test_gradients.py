@@ -40,6 +40,35 @@ for reached in json.loads(sys.argv[5]):  # step -> rank -> slices -> parameters 
 print(json.dumps({"answers": answers, "early": sum(started), "buckets": len(sums.buckets)}))
 dist.destroy_process_group()
 """
+# The same for parameters that lie in memory in their own ways, with gradients that lie in others; then a fused step.
+STRIDED = """
+import json, sys
+import torch
+import torch.distributed as dist
+from torch_utils.gradients import GradientSum
+
+rank, worlds, meeting = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=worlds)
+draw = torch.Generator().manual_seed(1)
+values = [torch.randn(4, 3, 2, 5, generator=draw), torch.randn(6, 7, generator=draw), torch.randn(2, 3, generator=draw)]
+weights = [torch.randn(value.shape, generator=draw) for value in values]
+laid = [values[0].contiguous(memory_format=torch.channels_last), values[1].t().contiguous().t(), values[2].clone()]
+parameters = [torch.nn.Parameter(tensor) for tensor in laid]
+plain = [torch.nn.Parameter(value.clone()) for value in values]
+sums = GradientSum(parameters, 100)
+with sums.last_backward():
+    sum((p * w * (1 + rank)).square().sum() for p, w in zip(parameters, weights)).backward()
+sums.finish()
+for p, w in zip(plain, weights):
+    p.grad = 2 * p.detach() * w.square() * sum((1 + r) ** 2 for r in range(worlds))
+strides = [p.grad.stride() == p.stride() for p in parameters]
+torch.optim.Adam(parameters, fused=True).step()
+torch.optim.Adam(plain, fused=True).step()
+off = max(float((p - q).abs().max()) for p, q in zip(parameters, plain))
+print(json.dumps({"strides": strides, "contiguous": [p.is_contiguous() for p in parameters], "off": off}))
+dist.destroy_process_group()
+"""
 
 ALL = [0, 1, 2, 3]
 STEPS = [
@@ -70,10 +99,13 @@ def expected(step: list, rank_count: int) -> list:
 
 
 def sums_of(processes: int, steps: list, bucket_bytes: int, repository, folder) -> list[dict]:
-    words = [sys.executable, "-c", PROCESS]
+    return answers_of(PROCESS, processes, repository, folder, str(bucket_bytes), json.dumps(steps))
+
+
+def answers_of(program: str, processes: int, repository, folder, *more: str) -> list[dict]:
     running = [
         subprocess.Popen(
-            [*words, str(rank), str(processes), str(folder / "point"), str(bucket_bytes), json.dumps(steps)],
+            [sys.executable, "-c", program, str(rank), str(processes), str(folder / "point"), *more],
             cwd=repository,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -109,6 +141,13 @@ def test_three_processes_too(repository, tmp_path):
 def test_all_buckets_but_the_last_leave_during_the_backward_pass(repository, tmp_path):
     (first, second) = sums_of(2, STEPS[:2], 1, repository, tmp_path)
     assert (first["early"], second["early"]) == (6, 6)  # three of four buckets, in each of two steps
+
+
+def test_gradients_come_back_as_their_parameters_lie_in_memory_whatever_the_strides(repository, tmp_path):
+    for answer in answers_of(STRIDED, 2, repository, tmp_path):
+        assert answer["contiguous"] == [False, False, True]
+        assert answer["strides"] == [True, True, True]
+        assert answer["off"] < 1e-6
 
 
 def test_with_one_process_nothing_is_hooked_and_nothing_changes():
