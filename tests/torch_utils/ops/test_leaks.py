@@ -20,7 +20,6 @@ class MallInfo(ctypes.Structure):
             *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
         )
     ]
-    ]
 
 
 def bytes_in_use() -> int:
