@@ -1,12 +1,14 @@
 """One run on two machines, by torchrun as docs/running.md says; then the cable between them is pulled out."""
 
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.real_run import run
+from tests.support.real_run import rank_of, run, workers
 from tests.support.tiny_run import weights_digest, write_archive
 from tests.support.two_machines import Machine, torchrun, two_machines, why_not
 from training.run import RunResult
@@ -70,3 +72,15 @@ def test_a_machine_that_is_cut_off_ends_both_and_the_run_goes_on(repository, dat
     assert not folder.with_name("elsewhere").exists()
     assert run(repository, data, unbroken, "--processes", 2, *KIMG).returncode == 0
     assert digest(folder) == digest(unbroken)
+
+
+def test_a_process_killed_on_the_other_machine_ends_both(repository, data, tmp_path):
+    if reason := why_not():
+        pytest.skip(reason)
+    with two_machines() as (one, other):
+        processes = start_both((one, other), repository, data, tmp_path / "run")
+        wait_for_checkpoint(tmp_path / "run", processes)
+        os.kill(next(pid for pid in workers(tmp_path / "elsewhere") if rank_of(pid) == 1), signal.SIGKILL)
+        (first, said), (second, _) = ends(processes, ENDS_WITHIN)
+    assert first == 1 and "rank 1 missing" in said
+    assert second == 1
