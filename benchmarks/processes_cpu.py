@@ -31,7 +31,7 @@ def run(data: Path, folder: Path, processes: int, kimg: float) -> list[dict[str,
     """The lines of stats.jsonl of a run; every tick saves."""
     settings = [word for setting in NETWORKS for word in ("--set", setting)]
     flags = ["--gpus", 0, "--processes", processes, "--threads", 1, "--batch", 16, "--batch-gpu", 8, "--kimg", kimg]
-    flags += ["--tick", kimg / 4, "--snap", 1, "--aug", "none", "--outdir", folder]
+    flags += ["--tick", kimg / 4, "--snap", 1, "--aug", "noaug", "--outdir", folder]
     command = [sys.executable, "train.py", "--data", data, *flags, *settings]
     subprocess.run([*map(str, command)], cwd=record.REPOSITORY, check=True, capture_output=True)
     return [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]

@@ -436,7 +436,13 @@ def test_an_interrupted_run_ends_with_130_and_nothing_half_written(tmp_path: Pat
     clone = write_index(tmp_path / "clone", lines=lines_of(60))
     dest = tmp_path / "out"
     with serve() as server:
-        process = subprocess.Popen(command(server, clone, dest, "--interval", 0.2), stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command(server, clone, dest, "--interval", 0.2),
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell's background jobs ignore SIGINT, and so would this one.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         wait_for(lambda: len(server.log) >= 6)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30)[1].strip() == "interrupted"
