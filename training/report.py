@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -51,6 +52,8 @@ class Writer:
         self._begin(images_seen)
 
     def _begin(self, images_seen: int) -> None:
+        # TensorBoard's switch for writing without TensorFlow, which is slow to load and loud where it is installed.
+        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
         from torch.utils.tensorboard.writer import SummaryWriter  # slow to import, needed by a real run only
 
         _drop_later_lines(self._path, images_seen)

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -54,3 +56,20 @@ def test_going_on_takes_back_what_was_told_after_the_checkpoint(tmp_path):
     told = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
     assert [line["kimg"] for line in told] == [1.0, 2.0, 3.0]
     assert told[2]["loss/G"] == 0.5
+
+
+def test_curves_are_written_without_tensorflow_even_where_it_is_installed(tmp_path):
+    """It is slow to load, and loud."""
+    program = f"""
+import sys
+from pathlib import Path
+from training.report import Writer
+
+writer = Writer(Path({str(tmp_path)!r}), 0)
+writer.write(1.0, {{"loss/G": 1.0}})
+writer.close()
+assert "tensorflow" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list((tmp_path / "tensorboard").iterdir())
