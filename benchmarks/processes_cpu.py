@@ -3,20 +3,30 @@
     python -m benchmarks.processes_cpu [--quick]
 
 Real runs of train.py on drawn faces at 64 pixels, one thread a process, one process and two in turn: seconds per
-thousand pictures, and for how long a save makes the training stand still. Writes benchmarks/results/processes_cpu.json.
+thousand pictures, and for how long a save makes the training stand still. And a step of D in two processes, its
+gradients summed in buckets during the backward pass, or all at once after it. Writes
+benchmarks/results/processes_cpu.json.
 """
 
+import copy
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import click
+import torch
+import torch.distributed as dist
+from torch.multiprocessing.spawn import spawn
 
 from benchmarks import record
+from networks.interface import ImageSpec
+from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
+from torch_utils.gradients import BUCKET_BYTES, GradientSum
 
 TURNS = 3
 NETWORKS = (
@@ -54,6 +64,45 @@ def measure(data: Path, place: Path, turns: int, kimg: float) -> list[dict[str, 
     ]
 
 
+def summed_steps(rank: int, place: Path, rounds: int) -> None:
+    """In one of two processes: forward, backward and sum, by buckets and by one exchange in turn; rank 0 writes ms."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{place / 'meeting'}", rank=rank, world_size=2)
+    discriminator = StyleGAN2DiscriminatorConfig(channel_base=8192, channel_max=256).build(ImageSpec(resolution=64))
+    images, parameters = torch.randn(8, 3, 64, 64), list(discriminator.parameters())
+    times: dict[int, list[float]] = {BUCKET_BYTES: [], 2**40: []}
+    for turn in range(rounds):
+        for size, column in times.items():
+            copied = copy.deepcopy(discriminator)  # hooks of its own
+            sums = GradientSum(list(copied.parameters()), size)
+            began = 0.0
+            for _ in range(3):  # the first learns which gradients there are
+                dist.barrier()
+                began = time.perf_counter()
+                with sums.last_backward():
+                    copied(images).mean().backward()
+                sums.finish()
+            column += [time.perf_counter() - began] if turn else []
+    dist.destroy_process_group()
+    if rank == 0:
+        weights = sum(parameter.nbytes for parameter in parameters)
+        found = [statistics.median(column) * 1000 for column in times.values()]
+        (place / "sums.json").write_text(json.dumps([*found, weights]))
+
+
+def sums_row(place: Path, rounds: int) -> dict[str, Any]:
+    """Buckets against one exchange of everything."""
+    spawn(summed_steps, args=(place, rounds), nprocs=2)
+    buckets, flat, weights = json.loads((place / "sums.json").read_text())
+    return {
+        "what": "a step of D, 64 pixels, channel base 8192, 8 pictures, with the sum of its gradients",
+        "processes": 2,
+        "gradients_mib": round(weights / 2**20, 1),
+        "buckets_ms": round(buckets, 1),
+        "one_exchange_ms": round(flat, 1),
+    }
+
+
 @click.command()
 @click.option("--quick", is_flag=True, help="One short turn; nothing is written.")
 def main(quick: bool) -> None:
@@ -63,6 +112,7 @@ def main(quick: bool) -> None:
         drawing = [sys.executable, "dataset_tool.py", "demo", "--out", data, "--count", 200, "--resolution", 64]
         subprocess.run([*map(str, drawing)], cwd=record.REPOSITORY, check=True, capture_output=True)
         rows = measure(data, Path(folder), 1 if quick else TURNS, 0.256 if quick else 1.024)
+        rows.append(sums_row(Path(folder), 3 if quick else 15))
     for row in rows:
         print(row)
     if not quick:
