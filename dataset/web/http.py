@@ -156,7 +156,8 @@ class Web:
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
         """Read on while bytes come, but never beyond the limits, whatever the server promised."""
         most, until = self._limits.most_bytes, time.monotonic() + self._limits.most_seconds
-        if int(response.headers.get("Content-Length", "0") or 0) > most:
+        announced = response.headers.get("Content-Length", "")
+        if announced.isdecimal() and int(announced) > most:  # whatever else stands there, what comes is counted
             response.close()
             raise RefusedError(f"announces more than {most // MEBIBYTE} MiB")
         body = bytearray()
