@@ -190,6 +190,7 @@ class Run:
                         break
                 distributed.on_main(partial(self.saver.wait, last=True))
         finally:
+            self.saver.join()  # whatever has ended the run, what was being saved is whole
             if writer is not None:
                 writer.close()
         return RunResult(self.folder, state.images_seen, snapshot, fakes, stopped)

@@ -81,7 +81,7 @@ class Saver:
         """
         if self._thread is None:
             return
-        self._thread.join()
+        self.join()
         self._thread, error, self._error = None, self._error, None
         if error is None:
             return
@@ -91,6 +91,11 @@ class Saver:
 
     def _snapshot_path(self) -> Path:
         return outputs.snapshot_path(self.folder, self.state.images_seen)
+
+    def join(self) -> None:
+        """Until the thread has ended, however it went."""
+        if self._thread is not None:
+            self._thread.join()
 
     def save_grid(self, name: str) -> Path:
         """fakes-<name>.png

@@ -1,6 +1,7 @@
 """Saving while training goes on: what is written is the moment it was asked for, and a thread's failure is heard."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,20 @@ def test_copies_keep_containers_and_share_nothing():
     found = copied(given)
     given["a"][0].add_(5)
     assert found["a"][0].tolist() == [1, 1] and found["a"][1][0] == 3 and found["b"] == "text" and found["c"] is None
+
+
+def test_a_run_that_an_error_ends_leaves_whole_what_was_being_saved(tmp_path, monkeypatch):
+    real = saving.write_checkpoint
+
+    def slow(*given, **options):
+        time.sleep(0.5)
+        return real(*given, **options)
+
+    data = write_archive(tmp_path / "discs.zip")
+    flags = Flags(data=data, outdir=tmp_path / "run", settings=TINY, gpus=0, batch=8, batch_gpu=4, tick=0.008, snap=1)
+    monkeypatch.setattr(saving, "write_checkpoint", slow)
+    run = Run(*open_run(flags))
+    monkeypatch.setattr(run.evaluation, "due", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run.until(None)
+    assert list((tmp_path / "run").glob("checkpoint-*.pt"))
