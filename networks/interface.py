@@ -1,13 +1,15 @@
 """What every generator and discriminator answers to, and the pictures they are made for."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from torch_utils.errors import ConfigError
 from torch_utils.labels import LabelSet, label_dim
 
 NoiseMode = Literal["random", "const", "none"]
@@ -98,6 +100,26 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def synthesis(self, ws: Tensor, noise: Noise) -> Tensor:
         """Styles [N, num_ws, w_dim] → float32 pictures [N, C, R, R]."""
+
+    def observed(self, ws: Tensor, noise: Noise) -> tuple[Tensor, Tensor | None]:
+        """Pictures, and what this batch showed of the network's running means, [k], for `track`; None without any."""
+        return self.synthesis(ws, noise), None
+
+    def track(self, seen: Tensor) -> None:
+        """Move the network's running means towards a whole batch's, [k] as `observed` gave them."""
+        raise NotImplementedError(f"{type(self).__name__} has no running means besides that of w")
+
+    @contextmanager
+    def transformed(self, matrix: Tensor) -> Iterator[None]:
+        """Move and turn what is drawn, in the network's own input, while the block runs.
+
+        Args:
+            matrix: [3, 3], of the wanted move; the picture spans [-0.5, 0.5] along either axis.
+        Raises:
+            ConfigError: the network draws from a constant, which cannot be moved.
+        """
+        raise ConfigError(f"{type(self).__name__}: has no input that can be moved or turned. Use a StyleGAN3 network.")
+        yield  # makes it a generator function, as a context manager has to be
 
     def forward(
         self,

@@ -34,3 +34,11 @@ def load_official(module: torch.nn.Module, arrays: dict[str, np.ndarray], rename
     named = {rename(name): torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     named.pop(None, None)
     module.load_state_dict(named, strict=True)
+
+
+def stylegan3_generator_name(name: str) -> str:
+    """Our name of a StyleGAN3 generator's tensor; its filters keep the name of the layer's attribute."""
+    name = re.sub(r"^mapping\.fc(\d+)\.", r"mapping.layers.\1.", name)
+    name = re.sub(r"^synthesis\.L(\d+)_\d+_\d+\.", r"layers.\1.", name)
+    name = name.removeprefix("synthesis.").replace("input.freqs", "input.frequencies")
+    return name.replace("magnitude_ema", "magnitude").replace("mapping.w_avg", "mapping.w_mean")
