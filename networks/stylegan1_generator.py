@@ -10,9 +10,10 @@ from networks.checks import check_resolution, check_width, require
 from networks.growth import Growing, enlarge
 from networks.interface import Generator, ImageSpec, Noise, Precision, compute_dtype
 from networks.layers import Conv, FullyConnected, channels_at, resolutions_up_to
-from networks.stylegan1_layers import BLUR_TAPS, BOX_TAPS, HE_GAIN, SLOPE, adaptive_instance_norm
+from networks.stylegan1_layers import BLUR_TAPS, BOX_TAPS, HE_GAIN, SLOPE
 from networks.stylegan1_mapping import StyleGAN1Mapping
 from torch_utils.ops.bias_act import bias_act
+from torch_utils.ops.instance_norm import adaptive_instance_norm
 from torch_utils.ops.upfirdn2d import filter2d, setup_filter
 
 _LAYERS_PER_BLOCK = 2

@@ -1,4 +1,4 @@
-"""Layers of StyleGAN1: He's gain in the weights, [1, 2, 1] blur, adaptive instance normalisation.
+"""Layers of StyleGAN1: He's gain in the weights, and how pictures change their size.
 
 Pixels are repeated before a 3x3 convolution, and averaged in squares after one. In large layers the paper fuses the two
 into one convolution whose 4x4 kernel is the sum (going up) or the mean (going down) of four shifted copies of the 3x3
@@ -6,7 +6,6 @@ one. That is the same function, to the border's last pixel. Here it is one road 
 `conv2d_resample` with a box of 2x2 as its filter, whose convolution has nine taps at the lower resolution.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -16,7 +15,6 @@ HE_GAIN = 2**0.5  # undoes the halving of the variance by the leaky ReLU (He et 
 SLOPE = 0.2
 BLUR_TAPS = (1, 2, 1)
 BOX_TAPS = (1, 1)
-_EPSILON = 1e-8
 
 
 class HeLinear(FullyConnected):
@@ -29,18 +27,3 @@ class HeLinear(FullyConnected):
     def forward(self, x: Tensor) -> Tensor:
         """[N, in_features] → [N, out_features]."""
         return F.leaky_relu(super().forward(x), SLOPE)
-
-
-def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Give every plane mean 0 and deviation 1, then multiply it by scale + 1 and add shift.
-
-    Args:
-        x: [N, C, H, W]; worked on in float32 at least, returned in its own type.
-        scale, shift: the style, [N, C], float32.
-    Source: Karras et al. 2019, equation 1; Huang & Belongie 2017.
-    """
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    variance, mean = torch.var_mean(wide, dim=[2, 3], correction=0)
-    factor = (variance + _EPSILON).rsqrt() * (scale + 1)
-    offset = torch.addcmul(shift, mean, factor, value=-1)
-    return torch.addcmul(offset[:, :, None, None], wide, factor[:, :, None, None]).to(x.dtype)

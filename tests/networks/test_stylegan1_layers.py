@@ -1,9 +1,8 @@
-import pytest
 import torch
 import torch.nn.functional as F
 
 from networks.layers import Conv
-from networks.stylegan1_layers import BOX_TAPS, HeLinear, adaptive_instance_norm
+from networks.stylegan1_layers import BOX_TAPS, HeLinear
 
 
 def four_copies(weight: torch.Tensor) -> torch.Tensor:
@@ -35,29 +34,3 @@ def test_he_linear_scales_weights_and_leaves_biases():
     x = torch.randn(3, 8)
     expected = F.leaky_relu(x @ layer.weight.t() * 0.01 * (2 / 8) ** 0.5 + 0.5, 0.2)
     torch.testing.assert_close(layer(x), expected)
-
-
-def test_instance_norm_restyles_as_the_formula_says():
-    x, scale, shift = torch.randn(2, 3, 5, 5) * 4 + 7, torch.randn(2, 3), torch.randn(2, 3)
-    expected = F.instance_norm(x, eps=1e-8) * (scale + 1)[:, :, None, None] + shift[:, :, None, None]
-    torch.testing.assert_close(adaptive_instance_norm(x, scale, shift), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_instance_norm_is_differentiable_twice():
-    x = torch.randn(2, 2, 3, 3, dtype=torch.float64, requires_grad=True)
-    scale = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
-    shift = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(adaptive_instance_norm, (x, scale, shift))
-    assert torch.autograd.gradgradcheck(adaptive_instance_norm, (x, scale, shift))
-
-
-def test_instance_norm_leaves_an_even_plane_at_its_shift():
-    styled = adaptive_instance_norm(torch.full([1, 1, 4, 4], 3.0), torch.ones(1, 1), torch.full([1, 1], 0.5))
-    torch.testing.assert_close(styled, torch.full([1, 1, 4, 4], 0.5))
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_instance_norm_of_half_precision_computes_in_float32(dtype):
-    x = (torch.randn(1, 1, 8, 8) + 500).to(dtype)  # squares out of half precision's range
-    expected = F.instance_norm(x.float(), eps=1e-8).to(dtype)
-    torch.testing.assert_close(adaptive_instance_norm(x, torch.zeros(1, 1), torch.zeros(1, 1)), expected)
