@@ -97,6 +97,17 @@ class Generator(nn.Module, ABC):
     z_dim: int
     mapping: Mapping
 
+    @property
+    def active_ws(self) -> int:
+        """How many of the num_ws styles have an effect: the first ones, all of them in a full-grown network."""
+        return self.mapping.num_ws
+
+    def grow(self, lod: float) -> None:
+        """Draw at a lower resolution, enlarged: `lod` doublings are still to come, a fraction of one is a cross-fade.
+
+        Does nothing in networks that do not grow.
+        """
+
     @abstractmethod
     def synthesis(self, ws: Tensor, noise: Noise) -> Tensor:
         """Styles [N, num_ws, w_dim] → float32 pictures [N, C, R, R]."""
@@ -136,6 +147,12 @@ class Generator(nn.Module, ABC):
 
 class Discriminator(nn.Module, ABC):
     """Pictures (and labels) → logits: positive for real."""
+
+    def grow(self, lod: float) -> None:
+        """Look at a lower resolution: `lod` doublings are still to come, a fraction of one is a cross-fade.
+
+        Does nothing in networks that do not grow.
+        """
 
     @abstractmethod
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -1,5 +1,7 @@
 """Layers the StyleGAN networks share: equalised learning rate, modulated convolution, minibatch deviation."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -47,7 +49,7 @@ class FullyConnected(nn.Module):
 
 
 class Conv(nn.Module):
-    """Convolution with equalised learning rate, optional resampling, bias and activation."""
+    """Convolution with equalised learning rate, optional resampling (filtered by `taps`), bias and activation."""
 
     resample_filter: Tensor
 
@@ -62,6 +64,7 @@ class Conv(nn.Module):
         bias: bool = True,
         act: str = "linear",
         clamp: float | None = None,
+        taps: Sequence[float] = RESAMPLE_TAPS,
     ):
         super().__init__()
         self.up, self.down, self.act, self.clamp = up, down, act, clamp
@@ -69,7 +72,7 @@ class Conv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.weight_gain = 1 / (in_channels * kernel_size**2) ** 0.5
         self.padding = kernel_size // 2
-        self.register_buffer("resample_filter", setup_filter(RESAMPLE_TAPS), persistent=False)
+        self.register_buffer("resample_filter", setup_filter(taps), persistent=False)
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         """[N, in, H, W] → [N, out, H·up/down, W·up/down]; `gain` and the clamp act after the activation."""

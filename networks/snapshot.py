@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from networks.interface import Generator, ImageSpec
+from networks.stylegan1_generator import StyleGAN1GeneratorConfig
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
 from torch_utils.config import from_json, to_json
 from torch_utils.errors import ConfigError, SnapshotError
@@ -25,7 +26,7 @@ EMA = "ema."
 _DOCUMENT_KEY, _DIGEST_KEY = "kaokore_stylegan", "sha256"
 
 # A new generator is a line here; a kind never changes its meaning once released.
-GENERATORS = {"stylegan2": StyleGAN2GeneratorConfig}
+GENERATORS = {"stylegan1": StyleGAN1GeneratorConfig, "stylegan2": StyleGAN2GeneratorConfig}
 
 
 @dataclass(frozen=True, kw_only=True)
