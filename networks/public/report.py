@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from networks.public.importing import PARTS, Imported, is_public, read_public
+from networks.public.conversion import PARTS, Imported
+from networks.public.importing import is_public, read_public
 from networks.snapshot import save_snapshot
 from torch_utils.errors import ConfigError, SnapshotError
 
@@ -36,5 +37,4 @@ def _lines(imported: Imported) -> Iterator[str]:
     for part, tensors in imported.parts.items():
         numbers = sum(tensor.numel() for tensor in tensors.values())
         yield f"  {_TITLES[part]}: {len(tensors)} tensors, {numbers:,} numbers"
-    if imported.ignored:
-        yield f"  of no use here: {', '.join(imported.ignored)}"
+    yield from (f"  {note}" for note in imported.notes)

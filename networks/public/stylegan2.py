@@ -1,6 +1,7 @@
 """Names and options of the public StyleGAN2 networks (as listed in golden/INDEX.md), and what they are here."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -53,7 +54,7 @@ def read_generator(network: ForeignNetwork) -> tuple[StyleGAN2GeneratorConfig, I
     check_mapping(network, w_dim)
     network.require(_LAYER, "activation", ["lrelu"])
     blocks = r"synthesis\.b\d+"
-    base, most = _channels(network, spec.resolution, lambda r: (f"synthesis.b{r}.conv1.bias", "synthesis"))
+    base, most = _channels(network, spec.resolution, lambda r: f"synthesis.b{r}.conv1.bias", "synthesis")
     reduced = network.count(blocks, "use_fp16")
     config = StyleGAN2GeneratorConfig(
         z_dim=network.number("", "z_dim", 1, MOST_FEATURES),
@@ -91,7 +92,7 @@ def read_discriminator(
     network.require(r"mapping\.fc\d+", "activation", ["lrelu"])
     network.require(r"mapping\.fc\d+", "bias_gain", [0.01])
     blocks = r"b\d+"
-    base, most = _channels(network, spec.resolution, lambda r: (f"b{r}.conv{'' if r == 4 else '0'}.bias", ""))
+    base, most = _channels(network, spec.resolution, lambda r: f"b{r}.conv{'' if r == 4 else '0'}.bias", "")
     grouped = "b4.mbstd" in network.modules
     reduced = network.count(blocks, "use_fp16")
     config = StyleGAN2DiscriminatorConfig(
@@ -149,23 +150,33 @@ def _architecture(network: ForeignNetwork, blocks: str) -> Any:
     return network.common(blocks, "architecture")
 
 
-def _channels(network: ForeignNetwork, resolution: int, place: Any) -> tuple[int, int]:
-    """channel_base and channel_max: as its options say, or else what its layers' widths follow from."""
+def _channels(network: ForeignNetwork, resolution: int, place: Callable[[int], str], module: str) -> tuple[int, int]:
+    """channel_base and channel_max of a network whose biases at each resolution are named by `place`."""
     widths: dict[int, int] = {}
-    module = ""
     for side in resolutions_up_to(resolution):
-        bias, module = place(side)
-        if bias not in network.tensors or network.tensors[bias].ndim != 1:
-            raise RefusedError(f"{network.title}: it has no {bias}")
-        widths[side] = len(network.tensors[bias])
+        bias = network.tensors.get(place(side))
+        if bias is None or bias.ndim != 1:
+            raise RefusedError(f"{network.title}: it has no {place(side)}")
+        widths[side] = len(bias)
     options = network.modules.get(module, {}).get("_init_kwargs")
     options = options if isinstance(options, dict) else {}
     said = options.get("channel_base", _DEFAULT_BASE), options.get("channel_max", _DEFAULT_MAX)
+    return channels_of(widths, said, network.title)
+
+
+def channels_of(
+    widths: dict[int, int], said: tuple[Any, Any] = (_DEFAULT_BASE, _DEFAULT_MAX), title: str = "G"
+) -> tuple[int, int]:
+    """channel_base and channel_max: as said, or else those that the widths by resolution follow from.
+
+    Raises:
+        RefusedError: no pair of numbers gives these widths.
+    """
     most = max(widths.values())
     narrower = [side * width for side, width in widths.items() if width < most]
-    for base, top in (said, (max(narrower, default=most * resolution), most)):
+    for base, top in (said, (max(narrower, default=most * max(widths)), most)):
         in_range = isinstance(base, int) and isinstance(top, int) and 0 < base < 2**24 and 0 < top <= MOST_FEATURES
         if in_range and all(width == channels_at(side, base, top) for side, width in widths.items()):
             return base, top
     told = ", ".join(f"{side}:{width}" for side, width in widths.items())
-    raise RefusedError(f"{network.title}: features by resolution are {told}, which no channel_base gives")
+    raise RefusedError(f"{title}: features by resolution are {told}, which no channel_base gives")
