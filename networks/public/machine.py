@@ -6,6 +6,7 @@ numbers and a table of names; the rest is refused by name. The instructions come
 
 import pickletools
 import struct
+import warnings
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -42,16 +43,21 @@ class Machine:
             RefusedError: damaged, or anything in it that is not let in.
         """
         try:
-            for opcode, argument, _ in pickletools.genops(self._stream):
-                self._budget.take()
-                if opcode.name == "STOP":
-                    return self._only()
-                action = _ACTIONS.get(opcode.name)
-                if action is None:
-                    raise RefusedError(f"the instruction {opcode.name} is not let in")
-                action(self, argument)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pickletools' of odd escapes in names
+                return self._run()
         except (ValueError, IndexError, OverflowError, struct.error) as error:
             raise RefusedError(f"damaged or no pickle ({_first_words(error)})") from error
+
+    def _run(self) -> Any:
+        for opcode, argument, _ in pickletools.genops(self._stream):
+            self._budget.take()
+            if opcode.name == "STOP":
+                return self._only()
+            action = _ACTIONS.get(opcode.name)
+            if action is None:
+                raise RefusedError(f"the instruction {opcode.name} is not let in")
+            action(self, argument)
         raise RefusedError("damaged: it does not end")
 
     def _only(self) -> Any:

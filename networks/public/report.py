@@ -10,7 +10,7 @@ from networks.snapshot import save_snapshot
 from torch_utils.errors import ConfigError, SnapshotError
 
 _SUFFIX = ".safetensors"
-_TITLES = {"ema": "G_ema", "generator": "G", "discriminator": "D", "augment": "augmentation"}
+_TITLES = {"ema": "G_ema", "generator": "G", "discriminator": "D"}
 
 
 def convert(network: Path, out: Path, parts: Literal["all", "ema"] = "all") -> Iterator[str]:
@@ -32,9 +32,12 @@ def convert(network: Path, out: Path, parts: Literal["all", "ema"] = "all") -> I
 def _lines(imported: Imported) -> Iterator[str]:
     spec, generator = imported.info.image_spec, imported.info.generator
     colours = {1: "grey", 3: "RGB"}.get(spec.channels, f"{spec.channels}-channel")
-    labels = f"{spec.label_dim} labels" if spec.label_dim else "no labels"
+    labels = f"a label code of {spec.label_dim}" if spec.label_dim else "no labels"
     yield f"{generator.kind}: {spec.resolution}x{spec.resolution} {colours} pictures, {labels}"
-    for part, tensors in imported.parts.items():
-        numbers = sum(tensor.numel() for tensor in tensors.values())
-        yield f"  {_TITLES[part]}: {len(tensors)} tensors, {numbers:,} numbers"
+    for part, title in _TITLES.items():
+        if part in imported.parts:
+            tensors = imported.parts[part]
+            yield f"  {title}: {len(tensors)} tensors, {sum(t.numel() for t in tensors.values()):,} numbers"
+    if "augment" in imported.parts:
+        yield f"  augmentation: p {float(imported.parts['augment']['p']):g}"
     yield from (f"  {note}" for note in imported.notes)
