@@ -18,6 +18,7 @@ from networks.interface import Generator, ImageSpec
 from networks.public.importing import is_public, read_public
 from networks.snapshot_info import SnapshotInfo
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
+from networks.stylegan3_generator import StyleGAN3GeneratorConfig
 from torch_utils.config import from_json, to_json
 from torch_utils.errors import ConfigError, SnapshotError
 from torch_utils.files import atomic_write
@@ -27,7 +28,7 @@ EMA = "ema."
 _DOCUMENT_KEY, _DIGEST_KEY = "kaokore_stylegan", "sha256"
 
 # A new generator is a line here; a kind never changes its meaning once released.
-GENERATORS = {"stylegan2": StyleGAN2GeneratorConfig}
+GENERATORS = {"stylegan2": StyleGAN2GeneratorConfig, "stylegan3": StyleGAN3GeneratorConfig}
 
 
 @dataclass(frozen=True, kw_only=True)

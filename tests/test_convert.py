@@ -51,6 +51,16 @@ def test_a_golden_pickle_becomes_a_snapshot_with_the_golden_pictures(run, shared
     assert np.abs(image.numpy() - golden["img_const"]).max() < 1e-4
 
 
+def test_the_golden_stylegan3_pickle_becomes_a_snapshot_with_the_golden_pictures(run, shared, tmp_path):
+    out = tmp_path / "S.safetensors"
+    status, output, error = run(shared / "golden" / "tiny_sg3.pkl", "--out", out)
+    assert (status, error) == (0, "")
+    assert output.splitlines()[0] == "stylegan3: 32x32 RGB pictures, no labels"
+    golden = np.load(shared / "golden" / "sg3_G_T.npz", allow_pickle=False)
+    image = load_generator(out).network(torch.from_numpy(golden["z"]))
+    assert np.abs(image.numpy() - golden["img"]).max() < 1e-4
+
+
 def test_it_tells_what_was_taken_and_what_not(run, tmp_path):
     network = write(tmp_path / "network.pkl", pickled(network_pickle(2, augment_pipe=augment_pipe(0.37), note="x")))
     out = tmp_path / "S.safetensors"

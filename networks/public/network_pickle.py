@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from networks.interface import ImageSpec
-from networks.public import stylegan2
+from networks.public import stylegan2, stylegan3
 from networks.public.bounds import Budget
 from networks.public.conversion import Imported, not_used
 from networks.public.labels import even_counts
@@ -25,6 +25,7 @@ _LOAD = "torch.storage._load_from_bytes"
 # What tells the architectures apart is a tensor that only one has: names of classes are the same.
 _GENERATORS: dict[str, Callable[[ForeignNetwork], tuple[Any, ImageSpec, dict[str, Tensor]]]] = {
     "synthesis.b4.conv1.weight": stylegan2.read_generator,
+    "synthesis.input.freqs": stylegan3.read_generator,
 }
 
 

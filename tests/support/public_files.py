@@ -1,6 +1,7 @@
 """Checkpoints as other programs write them, made from networks of ours: network.pkl, and .pt with g_ema."""
 
 import io
+import json
 import pickle
 import re
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -108,6 +110,24 @@ def official_generator(network: StyleGAN2Generator) -> Persistent:
     return _tree("Generator", tensors, held, _has_filter)
 
 
+def golden_stylegan3(shared: Path, case: str) -> tuple[Persistent, Any]:
+    """A StyleGAN3 generator of golden numbers as the public programs pickle it, and the numbers."""
+    golden = np.load(shared / "golden" / f"sg3_G_{case}.npz", allow_pickle=False)
+    told = json.loads(str(golden["meta_json"]))
+    options, layers = told["init"], told["layers"]
+    tensors = {key.removeprefix("sd/"): torch.from_numpy(golden[key]) for key in golden.files if key.startswith("sd/")}
+    mapping = options.pop("mapping_kwargs")
+    held: dict[str, dict[str, Any]] = {"": dict(options), "mapping": {**mapping, "w_avg_beta": 0.998}}
+    held["synthesis"] = {"num_layers": len(layers) - 1, "num_critical": 2, "margin_size": 10, "output_scale": 0.25}
+    held["synthesis"] |= {"num_fp16_res": 4, "_init_kwargs": options}
+    for layer in range(mapping["num_layers"]):
+        held[f"mapping.fc{layer}"] = {"activation": "lrelu", "bias_gain": 0.01}
+    for name, said in layers.items():
+        sizes = {side: np.array(said[side]) for side in ("in_size", "out_size")}
+        held[f"synthesis.{name}"] = {**said, **sizes, "conv_clamp": 256, "magnitude_ema_beta": 0.99}
+    return _tree("Generator", tensors, held, lambda module: False), golden
+
+
 def official_discriminator(network: StyleGAN2Discriminator) -> Persistent:
     """A discriminator as the public programs pickle it."""
     config, spec = network.config, network.image_spec
@@ -169,7 +189,7 @@ def _tree(class_name: str, tensors: dict[str, Tensor], held: dict[str, dict[str,
             objects[parent].state["_modules"][own] = objects[name]
     for name, tensor in tensors.items():
         module, _, own = name.rpartition(".")
-        buffer = own in ("noise_const", "w_avg")
+        buffer = own in ("noise_const", "w_avg") or own.endswith("_filter")
         value = tensor if buffer else nn.Parameter(tensor.clone())
         objects[module].state["_buffers" if buffer else "_parameters"][own] = value
     return objects[""]

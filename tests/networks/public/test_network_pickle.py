@@ -11,6 +11,7 @@ from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from tests.support.public_files import (
     Persistent,
     augment_pipe,
+    golden_stylegan3,
     network_pickle,
     official_discriminator,
     official_generator,
@@ -32,6 +33,13 @@ def discriminator_of(imported, path):
     return network
 
 
+def load_generator_of(path):
+    imported = read_public(path)
+    generator = imported.info.generator.build(imported.info.image_spec).eval()
+    fill(generator, imported.parts["ema"], path)
+    return generator
+
+
 @pytest.mark.parametrize("name", ["tiny_sg2.pkl", "tiny_sg2_oldstyle.pkl"])
 def test_a_golden_stylegan2_pickle_gives_the_golden_pictures_and_logits(shared, name):
     path = shared / "golden" / name
@@ -44,6 +52,49 @@ def test_a_golden_stylegan2_pickle_gives_the_golden_pictures_and_logits(shared, 
     network = discriminator_of(read_public(path), path)
     logits = network(torch.from_numpy(images), torch.from_numpy(judged["c"]))
     assert np.abs(logits.detach().numpy() - judged["logits8"]).max() < 1e-4
+
+
+def test_the_golden_stylegan3_pickle_gives_the_golden_pictures(shared):
+    golden = np.load(shared / "golden" / "sg3_G_T.npz", allow_pickle=False)
+    path = shared / "golden" / "tiny_sg3.pkl"
+    assert list(read_public(path).parts) == ["ema", "generator", "discriminator"]
+    image = load_generator_of(path)(torch.from_numpy(golden["z"]))
+    assert np.abs(image.detach().numpy() - golden["img"]).max() < 1e-4
+
+
+@pytest.mark.parametrize("case", ["T", "R"])
+def test_a_stylegan3_pickle_with_golden_numbers_gives_the_golden_pictures(shared, tmp_path, case):
+    record, golden = golden_stylegan3(shared, case)
+    loaded = load_generator_of(write(tmp_path / "network.pkl", pickled({"G_ema": record})))
+    labels = torch.from_numpy(golden["c"]) if case == "R" else None
+    image = loaded(torch.from_numpy(golden["z"]), labels)
+    assert np.abs(image.detach().numpy() - golden["img"]).max() < 1e-4
+
+
+_L0, _L3 = "synthesis.L0_36_24", "synthesis.L3_36_24"
+STYLEGAN3_REFUSED = {
+    "another filter": (_L0, {"_buffers": {"up_filter": torch.ones(12)}}, "L0_36_24.up_filter is another filter"),
+    "another rate": (_L3, {"tmp_sampling_rate": 64}, "L3_36_24.tmp_sampling_rate is 64, here it is 32"),
+    "another cutoff": (_L3, {"out_cutoff": 2.0}, "L3_36_24.out_cutoff is 2.0, here it is 3.36"),
+    "another padding": (_L3, {"padding": [1, 1, 1, 1]}, r"padding is \[1, 1, 1, 1\], here it is"),
+    "another margin": ("synthesis", {"margin_size": 12}, r"L0_36_24.in_size is .*, here it is \[40, 40\]"),
+    "kernel of five": (_L0, {"conv_kernel": 5}, "conv_kernel is 5, here it can be 1 or 3"),
+    "layers without end": ("synthesis", {"num_layers": 10**9}, "synthesis.num_layers is 1000000000"),
+    "long filters": ("synthesis", {"_init_kwargs": {"filter_size": 10**6}}, "filter_size is 1000000"),
+    "cutoff that is none": ("synthesis", {"_init_kwargs": {"first_cutoff": float("nan")}}, "first_cutoff is nan"),
+}
+
+
+@pytest.mark.parametrize("case", STYLEGAN3_REFUSED)
+def test_a_stylegan3_that_is_laid_out_otherwise_is_refused_by_name_and_value(shared, tmp_path, case):
+    module, attributes, message = STYLEGAN3_REFUSED[case]
+    record, _ = golden_stylegan3(shared, "R")
+    held = module_of(record, module).state
+    for name, value in attributes.items():
+        held[name] = {**held[name], **value} if isinstance(value, dict) else value
+    path = write(tmp_path / "network.pkl", pickled({"G_ema": record}))
+    with pytest.raises(SnapshotError, match=message):
+        read_public(path)
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -101,12 +152,15 @@ def test_what_is_of_no_use_is_named(tmp_path):
     assert read_public(path).notes == ("of no use here: cur_nimg, extra",)
 
 
+def module_of(record, module: str):
+    for name in module.split(".") if module else ():
+        record = record.state["_modules"][name]
+    return record
+
+
 def generator_with(module: str, **attributes):
     record = official_generator(tiny_generator())
-    inner = record
-    for name in module.split(".") if module else ():
-        inner = inner.state["_modules"][name]
-    inner.state.update(attributes)
+    module_of(record, module).state.update(attributes)
     return {"G_ema": record}
 
 
@@ -118,10 +172,7 @@ def without_tensor(kind: str):
 
 def with_buffer(module: str, **buffers):
     held = generator_with(module)
-    inner = held["G_ema"]
-    for name in module.split("."):
-        inner = inner.state["_modules"][name]
-    inner.state["_buffers"].update(buffers)
+    module_of(held["G_ema"], module).state["_buffers"].update(buffers)
     return held
 
 
