@@ -10,7 +10,7 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--network", type=_PATH, help="Snapshot (.safetensors) of train.py.")
+@click.option("--network", type=_PATH, help="Snapshot (.safetensors, .pkl, .pt).")
 @click.option("--compare", type=_PATH, help="Instead of a snapshot: another archive, to see how low a score can be.")
 @click.option("--compare-split", help="Split of that archive. Default: all.")
 @click.option("--data", required=True, type=_PATH, help="Archive (.zip) of real pictures.")

@@ -8,7 +8,7 @@ from torch_utils.cli import run
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--network", required=True, type=click.Path(path_type=Path), help="Snapshot (.safetensors) of train.py.")
+@click.option("--network", required=True, type=click.Path(path_type=Path), help="Snapshot (.safetensors, .pkl, .pt).")
 @click.option("--out", type=click.Path(path_type=Path), help="Grid to write (.png).")
 @click.option("--images", "folder", type=click.Path(path_type=Path), help="Folder to write single pictures to.")
 @click.option("--seeds", help="Seeds: 0-63 or 1,5,9-12. Default: as many as the grid holds, from 0.")

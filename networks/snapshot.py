@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from networks.interface import Generator, ImageSpec
+from networks.public.importing import is_public, read_public
+from networks.snapshot_info import SnapshotInfo
 from networks.stylegan1_generator import StyleGAN1GeneratorConfig
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
+from networks.stylegan3_generator import StyleGAN3GeneratorConfig
 from torch_utils.config import from_json, to_json
 from torch_utils.errors import ConfigError, SnapshotError
 from torch_utils.files import atomic_write
@@ -26,22 +29,11 @@ EMA = "ema."
 _DOCUMENT_KEY, _DIGEST_KEY = "kaokore_stylegan", "sha256"
 
 # A new generator is a line here; a kind never changes its meaning once released.
-GENERATORS = {"stylegan1": StyleGAN1GeneratorConfig, "stylegan2": StyleGAN2GeneratorConfig}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SnapshotInfo:
-    """What a snapshot says of itself."""
-
-    image_spec: ImageSpec
-    generator: Any  # the generator's config
-    images_seen: int = 0
-    label_counts: tuple[tuple[tuple[int, ...], int], ...] = ()  # (class index per set, pictures), of the training data
-    data: dict[str, Any] = field(default_factory=dict)  # name, digest, split, licence, attribution, source
-    config: dict[str, Any] = field(default_factory=dict)  # the training's options, as plain JSON
-    metrics: dict[str, float] = field(default_factory=dict)
-    project_version: str = ""
-    digest: str = ""
+GENERATORS = {
+    "stylegan1": StyleGAN1GeneratorConfig,
+    "stylegan2": StyleGAN2GeneratorConfig,
+    "stylegan3": StyleGAN3GeneratorConfig,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +51,7 @@ def save_snapshot(path: Path | str, info: SnapshotInfo, parts: Mapping[str, Mapp
     Args:
         parts: tensors by part: "ema" always; "generator", "discriminator", "augment" for transfer.
     """
-    tensors = {
-        f"{part}.{name}": tensor.detach().cpu().contiguous()
-        for part, state in parts.items()
-        for name, tensor in state.items()
-    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in named_by_part(parts).items()}
     document = json.dumps(_document(info), sort_keys=True, ensure_ascii=False)
     metadata = {_DOCUMENT_KEY: document, _DIGEST_KEY: _digest(document, sorted(tensors.items()))}
     with atomic_write(path) as temporary:
@@ -71,6 +59,11 @@ def save_snapshot(path: Path | str, info: SnapshotInfo, parts: Mapping[str, Mapp
             save_file(tensors, temporary, metadata=metadata)
         except SafetensorError as error:
             raise OSError(_errno_of(str(error)), str(error)) from error
+
+
+def named_by_part(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors of several networks in one dict, as a snapshot names them: "ema.blocks.0.const"."""
+    return {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
 
 
 def load_generator(path: Path | str, device: torch.device | str = "cpu") -> LoadedGenerator:
@@ -100,8 +93,14 @@ def fill(network: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) ->
 
 
 def read_snapshot(path: Path | str, prefixes: tuple[str, ...]) -> tuple[SnapshotInfo, dict[str, Tensor]]:
-    """Check a snapshot's digest and read the tensors whose names begin with one of `prefixes` ("ema.", …)."""
+    """Check a snapshot's digest and read the tensors whose names begin with one of `prefixes` ("ema.", …).
+
+    A public checkpoint (.pkl, .pt) is converted.
+    """
     path = Path(path)
+    if is_public(path):
+        imported = read_public(path, [prefix.removesuffix(".") for prefix in prefixes])
+        return imported.info, named_by_part(imported.parts)
     if not path.is_file():
         raise SnapshotError(f"{path}: no such file. Give a snapshot-….safetensors of a run folder.")
     try:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import pickle
 import re
 import shutil
 import sys
@@ -46,6 +47,9 @@ class World:
 
     def generate(self, snapshot: Path, *more: object) -> list[object]:
         return ["generate", "--network", snapshot, "--out", self.folder / "out.png", *more]
+
+    def convert(self, network: Path) -> list[object]:
+        return ["convert", network, "--out", self.folder / "out.safetensors"]
 
     def evaluate(self, *more: object) -> list[object]:
         return ["evaluate", "--network", self.snapshot, "--data", self.data, "--out", self.folder / "out.json", *more]
@@ -125,6 +129,21 @@ def other_safetensors(world: World) -> Path:
     return world.folder / "other.safetensors"
 
 
+def malicious(world: World) -> Path:
+    (world.folder / "evil.pkl").write_bytes(b"\x80\x02cos\nsystem\n(X\x04\x00\x00\x00truetR.")
+    return world.folder / "evil.pkl"
+
+
+def other_pickle(world: World) -> Path:
+    (world.folder / "other.pkl").write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
+    return world.folder / "other.pkl"
+
+
+def other_torch_file(world: World) -> Path:
+    torch.save({"model": torch.zeros(3)}, world.folder / "model.pt")
+    return world.folder / "model.pt"
+
+
 def unknown_program(world: World) -> Path:
     return text(world, "features.pt2", "not a known extractor")
 
@@ -200,8 +219,22 @@ ROWS: dict[str, tuple[Callable[[World], list[object]], str]] = {
     "snapshot of another program": (lambda w: w.generate(other_safetensors(w)), r"another program"),
     "pickle for a snapshot": (
         lambda w: w.generate(changed(w.data, w.folder / "network.pkl", bytes)),
-        r"network\.pkl: not a readable snapshot",
+        r"network\.pkl: not imported: damaged",
     ),
+    "malicious pickle": (lambda w: w.generate(malicious(w)), r"evil\.pkl: not imported: os\.system is not let in"),
+    "malicious pickle to start from": (
+        lambda w: w.train(w.data, "--resume", malicious(w)),
+        r"evil\.pkl: not imported: os\.system is not let in",
+    ),
+    "malicious pickle to convert": (lambda w: w.convert(malicious(w)), r"os\.system is not let in"),
+    "pickle that is missing": (lambda w: w.convert(w.folder / "no.pkl"), r"no\.pkl: no such file"),
+    "pickle of something else": (lambda w: w.convert(other_pickle(w)), r"other\.pkl: not imported: .*no G_ema"),
+    "torch file of something else": (lambda w: w.generate(other_torch_file(w)), r"model\.pt: not imported: .*no g_ema"),
+    "checkpoint for a snapshot": (
+        lambda w: w.generate(next(w.run.glob("checkpoint-*.pt"))),
+        r"checkpoint-.*\.pt: not imported: ",
+    ),
+    "snapshot to convert": (lambda w: w.convert(w.snapshot), r"not the name of a public checkpoint"),
     "unknown class": (lambda w: w.generate(w.snapshot, "--class", "size=huge"), r"size=huge: no such class"),
     "class without a set": (lambda w: w.generate(w.snapshot, "--class", "huge"), r"not of the form set=class"),
     "seeds that are none": (lambda w: w.generate(w.snapshot, "--seeds", "1,x"), r"--seeds 1,x"),

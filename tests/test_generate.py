@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from dataset.archive import Archive
+from tests.support.public_files import network_pickle, pickled, write
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
 from torch_utils import cli
@@ -79,3 +80,12 @@ def test_what_is_said_of_ops_goes_to_stderr_before_the_pictures(run, tmp_path, m
     monkeypatch.setattr("sampling.generate.load_ops", lambda mode, device, say: say(f"{mode} ops for {device}"))
     _, said = run("--out", tmp_path / "grid.png", "--grid", "1x1", "--ops", "reference")
     assert said == f"{tmp_path / 'grid.png'}: 1 seeds, psi 1\nreference ops for cpu\n"
+
+
+def test_a_public_pickle_is_sampled_with_each_class_as_often_as_any_other(run, tmp_path):
+    pickle = write(tmp_path / "network.pkl", pickled(network_pickle(3)))
+    status, said = run("--network", pickle, "--out", tmp_path / "grid.png", "--grid", "2x2")
+    assert (status or 0, said) == (0, f"{tmp_path / 'grid.png'}: 4 seeds, psi 1\n")
+    assert read_png_text(tmp_path / "grid.png")["snapshot"] == "network.pkl"
+    status, said = run("--network", pickle, "--out", tmp_path / "one.png", "--class", "label=1")
+    assert (status or 0, said) == (0, f"{tmp_path / 'one.png'}: 64 seeds, psi 1\n")

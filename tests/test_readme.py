@@ -22,6 +22,7 @@ def test_there_are_commands_of_every_script():
         "generate.py",
         "evaluate.py",
         "demo.py",
+        "convert.py",
     }
 
 

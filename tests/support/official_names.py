@@ -1,27 +1,11 @@
-"""Parameter names of the public StyleGAN2 releases (as listed in golden/INDEX.md) → ours."""
-
-import re
+"""Filling our networks with golden tensors under the names of the public releases."""
 
 import numpy as np
 import torch
 
+from networks.public.stylegan2 import discriminator_name, generator_name
 
-def generator_name(name: str, resolutions: list[int]) -> str | None:
-    """Our name of a generator tensor; None for fixed filters, which we do not store."""
-    if name.endswith("resample_filter"):
-        return None
-    name = re.sub(r"^mapping\.fc(\d+)\.", r"mapping.layers.\1.", name)
-    name = name.replace("mapping.w_avg", "mapping.w_mean")
-    return re.sub(r"^synthesis\.b(\d+)\.", lambda m: f"blocks.{resolutions.index(int(m[1]))}.", name)
-
-
-def discriminator_name(name: str, resolutions: list[int]) -> str | None:
-    """Our name of a discriminator tensor; None for fixed filters."""
-    if name.endswith("resample_filter"):
-        return None
-    name = re.sub(r"^mapping\.fc(\d+)\.", r"mapping.layers.\1.", name)
-    name = name.replace("b4.", "epilogue.", 1) if name.startswith("b4.") else name
-    return re.sub(r"^b(\d+)\.", r"blocks.\1.", name)
+__all__ = ["discriminator_name", "generator_name", "golden_arrays", "load_official"]
 
 
 def golden_arrays(golden, prefix: str) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@ import zipfile
 
 import pytest
 
+from tests.support.public_files import network_pickle, pickled, write
 from tests.support.tiny_run import write_archive
 from tests.training.test_run import SETTINGS, start
 from torch_utils.errors import SnapshotError
@@ -22,6 +23,18 @@ def test_transfer_takes_over_every_tensor_and_says_so(parent, tmp_path):
         line = next(line for line in log.splitlines() if f"  {title}: " in line)
         taken, _, there = line.split(": ")[1].split(" tensors")[0].partition(" of ")
         assert taken == there
+
+
+def test_transfer_from_a_public_pickle_takes_over_every_tensor(parent, tmp_path):
+    data, _ = parent
+    pickle = write(tmp_path / "network.pkl", pickled(network_pickle()))
+    narrow = ("generator.z_dim=8", "generator.w_dim=8", "generator.channel_base=64", "generator.channel_max=8")
+    narrow = (*SETTINGS, *narrow, "discriminator.channel_base=64", "discriminator.channel_max=8")
+    start(data, tmp_path / "run", kimg=0.008, resume=pickle, settings=narrow)
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert "transfer from network.pkl" in log
+    assert "freshly initialised" not in log
+    assert "; not used" not in log
 
 
 def test_transfer_to_a_conditional_network_names_what_is_fresh(parent, tmp_path):
