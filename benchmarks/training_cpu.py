@@ -81,13 +81,13 @@ def seconds_of(body: Callable[[], object]) -> float:
 
 def iteration_rounds(state: TrainingState, rounds: int) -> list[float]:
     """Seconds an iteration: each step's time divided by how many batches it stands for, summed."""
-    schedule = state.config.schedule
+    phase = state.enter_phase()
     totals = []
     for number in range(rounds + 1):
-        parts = slices(schedule, 0, number, 0)
+        parts = slices(phase, 0, number, 0)
         total = 0.0
         for step in iterate_due(state.steps, 0):  # batch 0: every step is due
-            taking = partial(take_step, step, state.players, parts, schedule.batch_size)
+            taking = partial(take_step, step, state.players, parts, phase.batch_size)
             total += seconds_of(taking) / step.every
         totals.append(total + seconds_of(state.advance))
     return totals[1:]  # the first round warms up

@@ -28,6 +28,6 @@ def test_the_loss_term_of_the_guide_trains_d(repository, tmp_path):
         optimizer=state.discriminator_adam,
         term=names["discriminator_hinge"],  # type: ignore[arg-type]
     )
-    parts = slices(config.schedule, 0, 0, 0)
+    parts = slices(state.phase, 0, 0, 0)
     losses = [take_step(step, state.players, parts, 8).values["loss/D"].mean().item() for _ in range(12)]
     assert losses[-1] < losses[0] < 2.5

@@ -133,8 +133,10 @@ def _read(value: Any, hint: Any) -> Any:
     options = _members(hint)
     if value.lower() in ("none", "null", "off") and type(None) in options:
         return None
-    if any(typing.get_origin(option) is tuple for option in options) and not value.startswith("["):
-        return [item.strip() for item in value.split(",") if item.strip()]
+    lists = [option for option in options if typing.get_origin(option) is tuple]
+    if lists and not value.startswith("["):
+        kind = typing.get_args(lists[0])[0]
+        return [_read(item.strip(), kind) for item in value.split(",") if item.strip()]
     if str in options or any(typing.get_origin(option) is Literal for option in options):
         return value
     try:

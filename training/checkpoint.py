@@ -17,7 +17,16 @@ from torch_utils.files import atomic_write
 from training.skips import Skips
 from training.state import TrainingState
 
-FORMAT = "kaokore-stylegan checkpoint 1"
+FORMAT = "kaokore-stylegan checkpoint 2"
+COUNTERS = (
+    "images_seen",
+    "batches_done",
+    "steps_skipped",
+    "sign_sum",
+    "sign_count",
+    "active_resolution",
+    "rollbacks",
+)
 _PATTERN = "checkpoint-*.pt"
 _KEEP = 2
 # What Python's zipfile raises where its directory is wrong: a name that is no text, an unknown flag or method, …
@@ -127,7 +136,7 @@ def fill(state: TrainingState, contents: dict[str, Any]) -> None:
     state.discriminator_adam.load_state_dict(contents["discriminator_adam"])
     state.path_mean.copy_(contents["path_mean"])
     state.players.augment_p = contents["augment_p"]
-    for name in ("images_seen", "batches_done", "steps_skipped", "sign_sum", "sign_count", "rollbacks"):
+    for name in COUNTERS:
         setattr(state, name, contents[name])
     state.skips = Skips(contents["skips"])
     state.reseed()
@@ -144,12 +153,7 @@ def contents_of(state: TrainingState) -> dict[str, Any]:
         "discriminator_adam": state.discriminator_adam.state_dict(),
         "path_mean": state.path_mean,
         "augment_p": state.players.augment_p,
-        "images_seen": state.images_seen,
-        "batches_done": state.batches_done,
-        "steps_skipped": state.steps_skipped,
-        "sign_sum": state.sign_sum,
-        "sign_count": state.sign_count,
-        "rollbacks": state.rollbacks,
+        **{name: getattr(state, name) for name in COUNTERS},
         "skips": state.skips.counts,
         "threads": torch.get_num_threads(),
         "processes": distributed.world_size(),

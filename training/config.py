@@ -5,13 +5,18 @@ from typing import Literal
 
 from networks.checks import require
 from networks.interface import Precision
+from networks.stylegan1_discriminator import StyleGAN1DiscriminatorConfig
+from networks.stylegan1_generator import StyleGAN1GeneratorConfig
 from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
+from networks.stylegan3_generator import StyleGAN3GeneratorConfig
 from torch_utils.ops.native import OpsMode
 from training.augment.config import AugmentConfig
+from training.growth import GrowthConfig
+from training.losses.config import BlurConfig, LossesConfig, PathLengthConfig, R1Config
 
-GeneratorConfig = StyleGAN2GeneratorConfig  # a union, tagged by kind, when there are more
-DiscriminatorConfig = StyleGAN2DiscriminatorConfig
+GeneratorConfig = StyleGAN1GeneratorConfig | StyleGAN2GeneratorConfig | StyleGAN3GeneratorConfig
+DiscriminatorConfig = StyleGAN1DiscriminatorConfig | StyleGAN2DiscriminatorConfig
 
 
 _MOST_THREADS = 1024
@@ -30,46 +35,6 @@ class DataConfig:
     split: str | None = None
     mirror: bool = False
     label_sets: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class R1Config:
-    """gamma/2 · |gradient of D at reals|², every so many batches (Mescheder et al. 2018; lazy: Karras et al. 2020)."""
-
-    gamma: float = 1.0
-    every: int = 16
-
-    def __post_init__(self):
-        require(self.gamma >= 0, "losses.r1.gamma", self.gamma, "Use 0 (off) or more.")
-        require(self.every >= 1, "losses.r1.every", self.every, "Use 1 or more.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PathLengthConfig:
-    """Path-length regularisation of G (Karras et al. 2020); weight 0 switches it off."""
-
-    weight: float = 2.0
-    every: int = 4
-    decay: float = 0.01
-    batch_shrink: int = 2
-
-    def __post_init__(self):
-        require(self.weight >= 0, "losses.path_length.weight", self.weight, "Use 0 (off) or more.")
-        require(self.every >= 1, "losses.path_length.every", self.every, "Use 1 or more.")
-        require(0 < self.decay <= 1, "losses.path_length.decay", self.decay, "Use a share above 0, up to 1.")
-        require(self.batch_shrink >= 1, "losses.path_length.batch_shrink", self.batch_shrink, "Use 1 or more.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LossesConfig:
-    """The terms both networks are trained with; the adversarial one is the non-saturating logistic loss."""
-
-    r1: R1Config = field(default_factory=R1Config)
-    path_length: PathLengthConfig = field(default_factory=PathLengthConfig)
-    style_mixing: float = 0.9  # probability that a picture mixes two styles (Karras et al. 2019)
-
-    def __post_init__(self):
-        require(0 <= self.style_mixing <= 1, "losses.style_mixing", self.style_mixing, "Use a probability, 0 to 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +195,7 @@ class TrainConfig:
     optimizer: OptimizerConfig
     ema: EmaConfig
     schedule: ScheduleConfig
+    growth: GrowthConfig = field(default_factory=GrowthConfig)
     transfer: TransferConfig = field(default_factory=TransferConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
@@ -251,6 +217,14 @@ class TrainConfig:
             self.schedule.batch_gpu,
             f"Use a multiple of discriminator.minibatch_group ({group}).",
         )
+        for size in self.growth.batch_sizes:
+            require(
+                size % slices == 0 and (size // slices) % min(group, size // slices) == 0,
+                "growth.batch_sizes",
+                size,
+                f"It cannot be cut into the {slices} slices of a batch, each of whole minibatch groups ({group}). "
+                f"Use a multiple of {slices * group}.",
+            )
 
 
 def passes(period: int, before: int, after: int) -> bool:
@@ -279,8 +253,10 @@ CHANGEABLE = (
 __all__ = [
     "CHANGEABLE",
     "AugmentConfig",
+    "BlurConfig",
     "DataConfig",
     "EmaConfig",
+    "GrowthConfig",
     "LossesConfig",
     "MetricsConfig",
     "OptimizerConfig",

@@ -3,11 +3,10 @@
 
 from dataclasses import dataclass, replace
 
-from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
-from networks.stylegan2_generator import StyleGAN2GeneratorConfig
 from torch_utils.errors import ConfigError
 from training.augment.config import AdaptiveStrength, AugmentConfig, NoStrength
 from training.config import (
+    BlurConfig,
     DataConfig,
     EmaConfig,
     LossesConfig,
@@ -18,6 +17,8 @@ from training.config import (
     ScheduleConfig,
     TrainConfig,
 )
+from training.families import FAMILIES, Sizes
+from training.growth import GrowthConfig
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Preset:
 
     width: feature maps as a share of StyleGAN2's (channel base 32768); top: their maximum.
     adaptive: whether augmentation starts switched on (ADA).
-    lr: for both networks; ema: half-life in kimg; ramp: share of the images seen that bounds it; threads: on the CPU,
+    family: which networks, see `training.families`; d_arch: D's variant, StyleGAN2's alone.
+    gamma: None is 0.0002 · resolution² / batch; gamma_at_256 grows with the resolution's square, whatever the batch.
+    lr: for both networks, d_lr for D if it has its own; ema: half-life in kimg; ramp: share of the images seen that bounds it; threads: on the CPU,
     0 for as many as torch takes.
     """
 
@@ -52,10 +55,16 @@ class Preset:
     r1_every: int = 16
     threads: int = 0
     adaptive: bool = True
+    family: str = "stylegan2"
+    d_lr: float | None = None
+    gamma_at_256: float | None = None
+    blur: float = 0.0
+    grows: bool = False
 
 
 # fmt: off
 # The first six rows: Karras et al. 2020 (StyleGAN2-ADA), table in shared/spec/stylegan.md section 3.3.
+# stylegan1: Karras et al. 2019, its section 4; batch 4 a GPU at full resolution. stylegan3: Karras et al. 2021, section 3.5.
 # kaokore: `auto` with the augmentations that suit faces, mirrored. demo: measured here, docs/decisions/0004.
 PRESETS: dict[str, Preset] = {
     #                     batch group width   top latent lr     gamma ema   ramp  map pl   mix  D         kimg    augment  mirror tick snap
@@ -67,10 +76,21 @@ PRESETS: dict[str, Preset] = {
     "cifar":      Preset( 64,   32,   1.0,    512, 512, 0.0025, 0.01, 500., 0.05, 2,  0.0, 0.0, "orig",   100000, "bgc",   False, 4.0, 50),
     "kaokore":    Preset( None, None, None,   512, 512,  None,  None, None, 0.05, 2,  2.0, 0.9, "resnet", 25000,  "faces", True,  4.0, 10),
     "demo":       Preset( 8,    4,    1 / 64, 64,  64,   0.01, 1.0,  2.0,  0.05, 2,  0.0, 0.0, "resnet", 40,     "faces", False, 2.0, 5, noise=False, threads=1, adaptive=False),
+    "stylegan1":  Preset( None, 4,    0.5,    512, 512,  0.001, 10.0, 10.0, None, 8,  0.0, 0.9, "plain",  25000,  "bgc",   False, 4.0, 50, r1_every=1, adaptive=False, family="stylegan1", grows=True),
+    "stylegan3-t":Preset( 32,   4,    1.0,    512, 512, 0.0025, None, None, 0.05, 2,  0.0, 0.0, "resnet", 25000,  "bgc",   False, 4.0, 50, family="stylegan3-t", d_lr=0.002, gamma_at_256=2.0),
+    "stylegan3-r":Preset( 32,   4,    1.0,    512, 512, 0.0025, None, None, 0.05, 2,  0.0, 0.0, "resnet", 25000,  "bgc",   False, 4.0, 50, family="stylegan3-r", d_lr=0.002, gamma_at_256=2.0, blur=10.0),
 }
 # fmt: on
 
 _STYLEGAN2_CHANNEL_BASE = 32768
+# StyleGAN1, by the number of GPUs: pictures a batch at 4x4, 8x8, …; at resolutions beyond the list, 4 a GPU.
+_GROWING_BATCHES = {
+    1: (128, 128, 128, 64, 32, 16, 8),
+    2: (256, 256, 128, 64, 32, 16, 8),
+    4: (512, 256, 128, 64, 32, 16),
+    8: (512, 256, 128, 64, 32),
+}
+_GROWING_LR = (1.0, 1.0, 1.0, 1.0, 1.0, 1.5, 2.0, 3.0)  # at 4x4, 8x8, …
 
 
 def resolve(
@@ -98,26 +118,30 @@ def resolve(
     row = PRESETS[name]
     runtime = RuntimeConfig(gpus=gpus, processes=1 if gpus else processes, threads=row.threads)
     ranks = runtime.ranks
-    automatic_batch = max(min(ranks * min(4096 // resolution, 32), 64), ranks)
+    growth = _growth(row, ranks, batch)
+    automatic_batch = 4 * ranks if row.grows else max(min(ranks * min(4096 // resolution, 32), 64), ranks)
     batch = batch or row.batch or automatic_batch
     if batch % ranks:
         raise ConfigError(f"--batch {batch}: cannot be shared by {runtime.ranks_in_words}. Use a multiple of {ranks}.")
     batch_gpu = batch_gpu or batch // ranks
     lr = row.lr or (0.002 if resolution >= 1024 else 0.0025)
     strength = AdaptiveStrength() if row.adaptive else NoStrength()
-    generator, discriminator = _networks(row, resolution, group=row.group or min(batch_gpu, 4), on_gpu=gpus > 0)
+    sizes = _sizes(row, resolution, batch, batch_gpu, on_gpu=gpus > 0)
+    generator, discriminator = FAMILIES[row.family](sizes)
     return TrainConfig(
         preset=name,
         data=replace(data, mirror=data.mirror or row.mirror),
         generator=generator,
         discriminator=discriminator,
         losses=LossesConfig(
-            r1=R1Config(gamma=0.0002 * resolution**2 / batch if row.gamma is None else row.gamma, every=row.r1_every),
+            r1=R1Config(gamma=_gamma(row, resolution, batch), every=row.r1_every),
             path_length=PathLengthConfig(weight=row.path_length),
+            blur=BlurConfig(sigma=row.blur, fade_kimg=batch * 200 / 32),
             style_mixing=row.mixing,
+            discriminator_first=row.grows,
         ),
         augment=AugmentConfig(pipe=row.augment, strength=strength),
-        optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
+        optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=row.d_lr or lr),
         ema=EmaConfig(half_life_kimg=batch * 10 / 32 if row.ema is None else row.ema, ramp=row.ramp),
         schedule=ScheduleConfig(
             total_kimg=row.kimg,
@@ -126,33 +150,35 @@ def resolve(
             tick_kimg=row.tick,
             snapshot_ticks=row.snap,
         ),
+        growth=growth,
         runtime=runtime,
     )
 
 
-def _networks(
-    row: Preset, resolution: int, *, group: int, on_gpu: bool
-) -> tuple[StyleGAN2GeneratorConfig, StyleGAN2DiscriminatorConfig]:
-    """Both networks of a preset; half precision, and the clamp that keeps it finite, on GPUs only."""
+def _sizes(row: Preset, resolution: int, batch: int, batch_gpu: int, *, on_gpu: bool) -> Sizes:
     width = row.width or (1.0 if resolution >= 512 else 0.5)
-    channel_base = int(width * _STYLEGAN2_CHANNEL_BASE)
-    precision, clamp = ("fp16", 256.0) if on_gpu else ("fp32", None)
-    generator = StyleGAN2GeneratorConfig(
-        z_dim=row.latent,
-        w_dim=row.latent,
-        mapping_layers=row.mapping,
-        channel_base=channel_base,
+    return Sizes(
+        latent=row.latent,
+        mapping=row.mapping,
+        channel_base=int(width * _STYLEGAN2_CHANNEL_BASE),
         channel_max=row.top,
-        noise_inputs=row.noise,
-        precision=precision,
-        clamp=clamp,
+        group=row.group or min(batch_gpu, 4),
+        batch=batch,
+        noise=row.noise,
+        d_arch=row.d_arch,
+        on_gpu=on_gpu,
     )
-    discriminator = StyleGAN2DiscriminatorConfig(
-        architecture=row.d_arch,  # type: ignore[arg-type]
-        channel_base=channel_base,
-        channel_max=row.top,
-        minibatch_group=group,
-        precision=precision,
-        clamp=clamp,
-    )
-    return generator, discriminator
+
+
+def _gamma(row: Preset, resolution: int, batch: int) -> float:
+    if row.gamma_at_256 is not None:
+        return row.gamma_at_256 * (resolution / 256) ** 2
+    return 0.0002 * resolution**2 / batch if row.gamma is None else row.gamma
+
+
+def _growth(row: Preset, ranks: int, batch: int | None) -> GrowthConfig:
+    """Off for networks that do not grow; a batch that is asked for holds at every resolution."""
+    if not row.grows:
+        return GrowthConfig()
+    batches = () if batch else _GROWING_BATCHES.get(ranks, ())
+    return GrowthConfig(progressive=True, batch_sizes=batches, lr_factors=_GROWING_LR)

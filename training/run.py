@@ -221,16 +221,16 @@ class Run:
         return values, 0
 
     def _batch(self, averages: TickAverages) -> None:
-        state, schedule = self.state, self.config.schedule
-        parts = slices(schedule, state.seed, state.batches_done, state.images_seen)
+        state, phase = self.state, self.state.enter_phase()
+        parts = slices(phase, state.seed, state.batches_done, state.images_seen)
         for step in iterate_due(state.steps, state.batches_done):
             distributed.at(f"step '{step.name}' of batch {state.batches_done}", first=step.name not in self.known)
             self.known.add(step.name)
             try:
-                result = take_step(step, state.players, parts, schedule.batch_size)
+                result = take_step(step, state.players, parts, phase.batch_size)
             except torch.OutOfMemoryError as error:
                 raise ConfigError(
-                    f"--batch-gpu {schedule.batch_gpu}: the GPU's memory does not hold step '{step.name}' of that many "
+                    f"--batch-gpu {phase.batch_gpu}: the GPU's memory does not hold step '{step.name}' of that many "
                     "pictures. Use half as many."
                 ) from error
             state.absorb(result)

@@ -7,12 +7,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from networks.interface import Mapping
+from networks.interface import Generator
 from torch_utils import distributed
 from torch_utils.gradients import GradientSum
-from training.config import ScheduleConfig
 from training.losses.term import Term, TermOutput
 from training.players import Players, Slice
+from training.schedule import Phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,14 @@ class Step:
 class StepResult:
     """What a step saw over all processes; `values` alone are this process's own, concatenated over its slices.
 
-    path_length: mean over the batch. sign_sum: of D at `sign_count` real pictures.
+    path_length, seen: means over the batch. sign_sum: of D at `sign_count` real pictures.
     fault: what was not finite, so that the step was left out: "its loss", or the first parameter's name; None is well.
     """
 
     values: dict[str, Tensor]
     w_mean: Tensor | None = None
     path_length: Tensor | None = None
+    seen: Tensor | None = None
     sign_sum: float = 0.0
     sign_count: int = 0
     fault: str | None = None
@@ -71,11 +72,11 @@ def take_step(step: Step, players: Players, parts: list[Slice], batch_size: int)
     return replace(result, fault=fault)
 
 
-def slices(schedule: ScheduleConfig, seed: int, step: int, images_seen: int) -> list[Slice]:
+def slices(phase: Phase, seed: int, step: int, images_seen: int) -> list[Slice]:
     """This process's slices of a batch: every world_size-th run of `batch_gpu` pictures."""
-    starts = range(0, schedule.batch_size, schedule.batch_gpu)
+    starts = range(0, phase.batch_size, phase.batch_gpu)
     own = list(starts)[distributed.rank() :: distributed.world_size()]
-    size = schedule.batch_gpu
+    size = phase.batch_gpu
     return [Slice(seed=seed, step=step, first=first, size=size, shown=images_seen + first) for first in own]
 
 
@@ -127,7 +128,9 @@ def _gathered(outputs: list[TermOutput]) -> tuple[StepResult, Tensor]:
     signs = [output.signs for output in outputs if output.signs is not None]
     for tensors in (lengths, signs):
         parts += [torch.cat(tensors).double().sum(), parts[0].new_tensor(sum(map(len, tensors)))] if tensors else []
-    parts += [torch.stack(w_means).double().mean(dim=0)] if w_means else []
+    seen = [output.seen for output in outputs if output.seen is not None]
+    for means in (w_means, seen):
+        parts += [torch.stack(means).double().mean(dim=0)] if means else []
     loss_sum, *rest = distributed.sum_together(parts)
     names = outputs[0].values
     result = StepResult(
@@ -136,14 +139,17 @@ def _gathered(outputs: list[TermOutput]) -> tuple[StepResult, Tensor]:
         sign_sum=float(rest.pop(0)) if signs else 0.0,
         sign_count=round(float(rest.pop(0))) if signs else 0,
         w_mean=(rest.pop(0) / distributed.world_size()).float() if w_means else None,
+        seen=(rest.pop(0) / distributed.world_size()).float() if seen else None,
     )
     return result, loss_sum
 
 
-def absorb(result: StepResult, mapping: Mapping, w_decay: float, path_mean: Tensor, path_decay: float) -> None:
-    """Move the running means of w and of path lengths by what a whole batch showed."""
+def absorb(result: StepResult, generator: Generator, w_decay: float, path_mean: Tensor, path_decay: float) -> None:
+    """Move G's running means, that of w and that of path lengths by what a whole batch showed."""
     if result.w_mean is not None:
-        mapping.track(result.w_mean, w_decay)
+        generator.mapping.track(result.w_mean, w_decay)
+    if result.seen is not None:
+        generator.track(result.seen)
     if result.path_length is not None:
         path_mean.copy_(path_mean.lerp(result.path_length, path_decay))
 

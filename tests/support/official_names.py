@@ -1,5 +1,7 @@
 """Filling our networks with golden tensors under the names of the public releases."""
 
+import re
+
 import numpy as np
 import torch
 

@@ -214,3 +214,15 @@ def test_differences_name_what_changed_and_what_only_one_tree_has():
 )
 def test_some_options_are_laid_over_all(base, over, result):
     assert overlaid(base, over) == result
+
+
+def test_lists_of_numbers_are_read_from_the_command_line():
+    @dataclass(frozen=True, kw_only=True)
+    class Lists:
+        sizes: tuple[int, ...] = ()
+        factors: tuple[float, ...] = ()
+
+    read = with_settings(Lists(), ("sizes=16, 8", "factors=1,0.5"))
+    assert read == Lists(sizes=(16, 8), factors=(1.0, 0.5))
+    with pytest.raises(ConfigError, match="sizes: many is not a whole number"):
+        with_settings(Lists(), ("sizes=16,many",))

@@ -98,8 +98,8 @@ def same(one: TrainingState, other: TrainingState) -> None:
         {"generator": {}},
         [1, 2, 3],
         torch.zeros(3),
-        {"format": "kaokore-stylegan checkpoint 1", "generator": {}},
-        {"format": "kaokore-stylegan checkpoint 1"},
+        {"format": "kaokore-stylegan checkpoint 2", "generator": {}},
+        {"format": "kaokore-stylegan checkpoint 2"},
     ],
 )
 def test_a_file_of_something_else_is_refused(data, tmp_path, content):

@@ -106,6 +106,11 @@ OTHERWISE = {
     "r1_every": 3,
     "threads": 5,
     "adaptive": False,
+    "family": "stylegan1",
+    "d_lr": 0.03,
+    "gamma_at_256": 5.0,
+    "blur": 3.0,
+    "grows": True,
 }
 
 

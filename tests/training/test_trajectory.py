@@ -29,7 +29,7 @@ def build(folder: Path) -> TrainingState:
 
 def batch(state: TrainingState) -> dict[str, float]:
     """Train one batch; the means of what its steps told."""
-    parts, told = slices(state.config.schedule, state.seed, state.batches_done, state.images_seen), {}
+    parts, told = slices(state.phase, state.seed, state.batches_done, state.images_seen), {}
     for step in iterate_due(state.steps, state.batches_done):
         result = take_step(step, state.players, parts, state.config.schedule.batch_size)
         state.absorb(result)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.config import PathLengthConfig
+from training.losses.config import PathLengthConfig
 from training.losses.term import TermOutput
 from training.players import Players, Slice
 

@@ -39,7 +39,7 @@ class GoldenData:
 class GoldenPlayers(Players):
     """Players whose latents are the golden ones, without mixing and with constant noise."""
 
-    def fakes(self, part, purpose, size=None):
+    def fakes(self, part, purpose, size=None, *, observe=False):
         z, codes = self.golden_z[: size or part.size], self.golden_codes[: size or part.size]
         w = self.generator.mapping.styles(z, codes)
         ws = w[:, None].expand(-1, self.generator.mapping.num_ws, -1)
@@ -96,7 +96,7 @@ def run(players, term, network, gain: int):
 def take_over(players, output, path_mean) -> None:
     length = None if output.path_lengths is None else output.path_lengths.mean()
     result = StepResult(values={}, w_mean=output.w_mean, path_length=length)
-    absorb(result, players.generator.mapping, 0.995, path_mean, 0.01)
+    absorb(result, players.generator, 0.995, path_mean, 0.01)
 
 
 def test_all_four_phases_agree_with_the_golden_numbers(players, golden, monkeypatch):
