@@ -1,4 +1,4 @@
-"""Score a snapshot against an archive: FID, KID."""
+"""Score a snapshot against an archive (FID, KID) or by itself (EQ-T, EQ-R)."""
 
 from pathlib import Path
 
@@ -13,16 +13,18 @@ _PATH = click.Path(path_type=Path)
 @click.option("--network", type=_PATH, help="Snapshot (.safetensors, .pkl, .pt).")
 @click.option("--compare", type=_PATH, help="Instead of a snapshot: another archive, to see how low a score can be.")
 @click.option("--compare-split", help="Split of that archive. Default: all.")
-@click.option("--data", required=True, type=_PATH, help="Archive (.zip) of real pictures.")
-@click.option("--metrics", default="fid", help="fid, kid, or with a count: fid5k,kid.")
+@click.option("--data", type=_PATH, help="Archive (.zip) of real pictures; not needed for eq_t, eq_t_frac, eq_r.")
+@click.option("--metrics", default="fid", help="fid, kid, eq_t, eq_t_frac, eq_r, or with a count: fid5k,kid.")
 @click.option(
-    "--num-samples", type=click.IntRange(1, 10_000_000), help="Generated pictures. Default: fid 50000, kid 2000."
+    "--num-samples",
+    type=click.IntRange(1, 10_000_000),
+    help="Generated pictures. Default: fid 50000, kid 2000, eq_... 1000.",
 )
 @click.option("--split", help="Split of the archive. Default: the one trained on, else all.")
 @click.option("--extractor", type=_PATH, help="Features by this torch.export program (.pt2) instead of Inception.")
 @click.option("--extractor-sha256", help="Its digest, if it is not one we know.")
 @click.option("--inception-weights", type=_PATH, help="torch-fidelity's Inception weights, if they are a file.")
-@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of the latents and of KID's subsets.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of the latents, of KID's subsets, of moves.")
 @click.option("--trunc", "psi", default=1.0, type=float, help="Truncation psi.")
 @click.option("--batch", default=32, type=click.IntRange(min=1), help="Pictures computed together.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
@@ -40,16 +42,16 @@ def main(**options):
     \b
     python evaluate.py --network S.safetensors --data kaokore.zip --metrics fid,kid --out scores.json
     python evaluate.py --network S.safetensors --data kaokore.zip --metrics kid --extractor features.pt2
+    python evaluate.py --network S.safetensors --metrics eq_t,eq_t_frac,eq_r
     python evaluate.py --compare kaokore.zip --compare-split test --data kaokore.zip --split train --metrics kid800
     """
-    from metrics.evaluate import Request, evaluate, write_results
+    from metrics.evaluate import Request, evaluate, summary, write_results
 
     results = evaluate(Request(**options))
     for result in results:
         recipe = result.recipe
-        deviation = f" ± {result.deviation:.4f}" if result.deviation is not None else ""
-        counts = f"{recipe['fake_pictures']} against {recipe['real_pictures']} of {recipe['reference']}"
-        click.echo(f"{result.display_name:32} {result.value:10.4f}{deviation:10}  {counts}, split {recipe['split']}")
+        after = f" ± {result.deviation:.4f}" if result.deviation is not None else f" {recipe.get('unit', '')}"
+        click.echo(f"{result.display_name:32} {result.value:10.4f}{after:10}  {summary(result)}")
         if "note" in recipe:
             click.echo(f"{'':32} note: {recipe['note']}")
     if options["out"] is not None:

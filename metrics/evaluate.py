@@ -1,4 +1,4 @@
-"""What evaluate.py does: a snapshot (or another archive) against an archive."""
+"""What evaluate.py does: a snapshot (or another archive) against an archive, or a snapshot by itself."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +10,13 @@ import torch
 from torch import Tensor
 
 from dataset.archive import Archive
+from metrics.equivariance import EquivarianceMetric, check_movable
 from metrics.extractors import load_extractor
 from metrics.fakes import NOISE, evaluation_pictures
+from metrics.metric import Metric
 from metrics.reference import DEFAULT_CACHE
-from metrics.score import Result, parse_names, score
+from metrics.score import Asked, Result, of_kind, parse_names, score
+from metrics.score_generator import score_generator
 from networks.snapshot import LoadedGenerator, load_generator
 from sampling.pictures import check_psi
 from torch_utils import seeds as seeding
@@ -30,7 +33,7 @@ _MODES = {1: "grey", 3: "RGB"}
 class Request:
     """A command line of evaluate.py; the fields are its options."""
 
-    data: Path
+    data: Path | None = None
     network: Path | None = None
     compare: Path | None = None
     compare_split: str | None = None
@@ -59,25 +62,71 @@ class Subject:
 
 
 def evaluate(request: Request) -> list[Result]:
-    """Score as asked.
+    """Score as asked: what compares pictures first, then what moves the generator.
 
     Raises:
         UserError: for whatever is missing, before pictures are generated.
     """
+    names = [name.strip() for name in request.metrics.split(",")]
+    asked = parse_names(names, request.num_samples)
+    of_features, moves = of_kind(asked, Metric), of_kind(asked, EquivarianceMetric)
+    _check(request, of_features, moves)
+    device = pick_device(request.device)
+    real = None if request.data is None else Archive.open(request.data)
+    if request.network is None:
+        assert real is not None
+        subject = _archive(Archive.open(request.compare or ""), real, max(item.samples for item in asked), request)
+        return _against(real, subject, names, request, device)
+    load_ops(request.ops, device, note)
+    loaded = load_generator(request.network, device)
+    for item in moves:
+        check_movable(item.metric, item.name, loaded.network)
+    results: list[Result] = []
+    if real is not None:
+        subject = _snapshot(loaded, real, request)
+        results += _against(real, subject, names, request, device) if of_features else []
+    return results + score_generator(
+        moves,
+        loaded.network,
+        loaded.info,
+        seed=request.seed,
+        psi=request.psi,
+        batch=request.batch,
+        about=_about(loaded, request),
+    )
+
+
+def summary(result: Result) -> str:
+    """How many pictures, and against what, in a few words."""
+    recipe = result.recipe
+    if "reference" not in recipe:
+        return f"{recipe['fake_pictures']} pictures, moves: {recipe['moves']}"
+    counts = f"{recipe['fake_pictures']} against {recipe['real_pictures']} of {recipe['reference']}"
+    return f"{counts}, split {recipe['split']}"
+
+
+def write_results(path: Path, results: Sequence[Result]) -> None:
+    """Write results with their recipes as a JSON list, atomically."""
+    write_text(path, json.dumps([result.to_json() for result in results], indent=2, ensure_ascii=False) + "\n")
+
+
+def _check(request: Request, of_features: Sequence[Asked[Metric]], moves: Sequence[Asked[EquivarianceMetric]]) -> None:
+    """Raise a ConfigError for options that are wrong by themselves or lack one another."""
     if (request.network is None) == (request.compare is None):
         raise ConfigError("nothing to score, or two things. Give either --network SNAPSHOT or --compare ARCHIVE.")
     if request.out is not None and request.out.is_dir():
         raise ConfigError(f"--out {request.out}: a folder. Give a file name, for example {request.out}/scores.json.")
     check_psi(request.psi)
-    names = [name.strip() for name in request.metrics.split(",")]
-    most = max(item.samples for item in parse_names(names, request.num_samples))
-    device = pick_device(request.device)
-    real = Archive.open(request.data)
-    if request.network is not None:
-        load_ops(request.ops, device, note)
-        subject = _snapshot(load_generator(request.network, device), real, request)
-    else:
-        subject = _archive(Archive.open(request.compare or ""), real, most, request)
+    if of_features and request.data is None:
+        raise ConfigError(f"--metrics {of_features[0].name}: compares with real pictures. Give --data ARCHIVE.")
+    if moves and request.network is None:
+        raise ConfigError(f"--metrics {moves[0].name}: moves a generator, not pictures. Give --network SNAPSHOT.")
+
+
+def _against(
+    real: Archive, subject: Subject, names: Sequence[str], request: Request, device: torch.device
+) -> list[Result]:
+    """Score what compares a subject with real pictures."""
     split = _split(request.split, subject.trained_on, real)
     extractor = load_extractor(
         exported=request.extractor,
@@ -97,11 +146,6 @@ def evaluate(request: Request) -> list[Result]:
         cache=request.cache or DEFAULT_CACHE,
         about=subject.about,
     )
-
-
-def write_results(path: Path, results: Sequence[Result]) -> None:
-    """Write results with their recipes as a JSON list, atomically."""
-    write_text(path, json.dumps([result.to_json() for result in results], indent=2, ensure_ascii=False) + "\n")
 
 
 def _split(asked: str | None, trained_on: str | None, real: Archive) -> str | None:
@@ -128,19 +172,23 @@ def _snapshot(loaded: LoadedGenerator, real: Archive, request: Request) -> Subje
             f"{real.path.name} holds {_MODES[real.channels]} pictures, {loaded.path.name} makes "
             f"{_MODES[spec.channels]} ones. Score it against the data it was trained on."
         )
-    about = {
-        "network": loaded.path.name,
-        "network_sha256": info.digest,
-        "images_seen": info.images_seen,
-        "psi": request.psi,
-        "noise_mode": NOISE,
-        "labels": "as often as in the training data" if spec.label_sets else "none",
-    }
 
     def pictures(count: int) -> Iterator[Tensor]:
         return evaluation_pictures(loaded.network, info, count, seed=request.seed, psi=request.psi, batch=request.batch)
 
+    about = _about(loaded, request) | {"noise_mode": NOISE}
     return Subject(pictures=pictures, about=about, trained_on=info.data.get("split"))
+
+
+def _about(loaded: LoadedGenerator, request: Request) -> dict[str, Any]:
+    """What a recipe says of a snapshot and of how it was sampled."""
+    return {
+        "network": loaded.path.name,
+        "network_sha256": loaded.info.digest,
+        "images_seen": loaded.info.images_seen,
+        "psi": request.psi,
+        "labels": "as often as in the training data" if loaded.info.image_spec.label_sets else "none",
+    }
 
 
 def _archive(other: Archive, real: Archive, most: int, request: Request) -> Subject:

@@ -13,6 +13,12 @@ from torch_utils import seeds as seeding
 NOISE = "random"
 
 
+def evaluation_seeds(seed: int, count: int) -> range:
+    """The pictures' own seeds, far from those of grids and from those of another evaluation seed."""
+    first = seeding.derive(seed, "evaluation") % 2**40
+    return range(first, first + count)
+
+
 def evaluation_pictures(
     network: Generator, info: SnapshotInfo, count: int, *, seed: int = 0, psi: float = 1.0, batch: int = 32
 ) -> Iterator[Tensor]:
@@ -20,8 +26,6 @@ def evaluation_pictures(
 
     The first pictures are the same whatever the count and the batch.
     """
-    # Far from the seeds of grids, and from those of another evaluation seed.
-    first = seeding.derive(seed, "evaluation") % 2**40
-    seeds = range(first, first + count)
+    seeds = evaluation_seeds(seed, count)
     labels = labels_for_seeds(info, seeds)
     return generate_pictures(network, seeds, labels, psi=psi, noise=NOISE, batch=batch)

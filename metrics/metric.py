@@ -1,4 +1,4 @@
-"""What a metric is: a function of real and fake features, with a name that says which extractor it is of."""
+"""What a metric of features is: a function of real and fake ones, with a name that says which extractor it is of."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -4,14 +4,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from dataset.archive import Archive
-from metrics import fid, kid
+from metrics import equivariance, fid, kid
+from metrics.equivariance import EquivarianceMetric
 from metrics.extractors import Extractor
 from metrics.features import library_version
 from metrics.metric import Metric
@@ -20,15 +21,17 @@ from metrics.reference import DEFAULT_CACHE, choose, real_features
 from torch_utils.errors import ConfigError
 
 # A new metric is a file and a line here.
-METRICS: dict[str, Metric] = {"fid": fid.METRIC, "kid": kid.METRIC}
+METRICS: dict[str, Metric | EquivarianceMetric] = {"fid": fid.METRIC, "kid": kid.METRIC, **equivariance.METRICS}
+
+AnyMetric = TypeVar("AnyMetric", bound=Metric | EquivarianceMetric)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(Generic[AnyMetric]):
     """A metric as asked for: "fid5k" is fid on 5,000 samples."""
 
     name: str
-    metric: Metric
+    metric: AnyMetric
     samples: int
 
 
@@ -51,15 +54,15 @@ class Result:
         return asdict(self)
 
 
-def parse_names(names: Sequence[str], num_samples: int | None = None) -> list[Asked]:
+def parse_names(names: Sequence[str], num_samples: int | None = None) -> list[Asked[Any]]:
     """Read metric names; `num_samples` stands for the defaults of those that carry no count.
 
     Raises:
         ConfigError: an unknown metric, with those there are; a count in the name and another in `num_samples`.
     """
-    asked: list[Asked] = []
+    asked: list[Asked[Any]] = []
     for name in names:
-        match = re.fullmatch(r"([a-z]+)(?:(\d{1,9})(k?))?", name)
+        match = re.fullmatch(r"([a-z]+(?:_[a-z]+)*)(?:(\d{1,9})(k?))?", name)
         if match is None or match[1] not in METRICS:
             known = ", ".join(METRICS)
             raise ConfigError(f"--metrics {name}: no such metric. Use {known}, or with a count, for example fid5k.")
@@ -72,6 +75,11 @@ def parse_names(names: Sequence[str], num_samples: int | None = None) -> list[As
         item = Asked(name=match[1], metric=metric, samples=count)
         asked += [] if item in asked else [item]
     return asked
+
+
+def of_kind(asked: Sequence[Asked[Any]], kind: type[AnyMetric]) -> list[Asked[AnyMetric]]:
+    """Those that are computed in one way: from features (Metric) or by moving a generator (EquivarianceMetric)."""
+    return [item for item in asked if isinstance(item.metric, kind)]
 
 
 def score(
@@ -89,7 +97,7 @@ def score(
     """Score generated pictures against an archive.
 
     Args:
-        names: metrics, e.g. "fid", "fid5k", "kid".
+        names: metrics, e.g. "fid", "fid5k", "kid"; those of features are computed, one at least.
         split: of the archive; None for all of it.
         fakes: count → batches of uint8 pictures [n, C, R, R], in the order of their seeds.
         num_samples: generated pictures, for every metric; default: each metric's own.
@@ -97,7 +105,7 @@ def score(
         cache: folder of remembered real features; None remembers nothing.
         about: further lines for the recipe (snapshot digest, psi, …).
     """
-    asked = parse_names(names, num_samples)
+    asked = of_kind(parse_names(names, num_samples), Metric)
     check_reference(asked, real, split)
     references = [_reference(item, real, split, seed) for item in asked]
     union = np.unique(np.concatenate(references))  # sorted; each real picture is looked at once
@@ -125,7 +133,7 @@ def score(
     return results
 
 
-def check_reference(asked: Sequence[Asked], real: Archive, split: str | None) -> None:
+def check_reference(asked: Sequence[Asked[Metric]], real: Archive, split: str | None) -> None:
     """Raise a ConfigError where there are too few real pictures for a metric, before work starts."""
     count = len(real.indices(split))
     for item in asked:
@@ -136,7 +144,7 @@ def check_reference(asked: Sequence[Asked], real: Archive, split: str | None) ->
             )
 
 
-def _reference(item: Asked, real: Archive, split: str | None, seed: int) -> np.ndarray:
+def _reference(item: Asked[Metric], real: Archive, split: str | None, seed: int) -> np.ndarray:
     """FID's reference is the whole set; KID is unbiased and takes as many reals as fakes."""
     indices = real.indices(split)
     return indices if item.metric.whole_reference else choose(indices, item.samples, seed)
@@ -159,20 +167,21 @@ def _recipe(archive: Archive, split: str | None, extractor: Extractor, seed: int
     }
 
 
-def plain_name(asked: Asked, extractor: Extractor) -> str:
+def plain_name(asked: Asked[Metric], extractor: Extractor) -> str:
     """fid5k, kid2k; with another network than Inception kid2k_mobilenet_v2, and never fid."""
     if extractor.is_inception:
-        return asked.metric.inception_name.lower() + _count(asked.samples)
+        return asked.metric.inception_name.lower() + count_name(asked.samples)
     other = asked.metric.other_name.lower().replace("é", "e").replace(" ", "_")
-    return f"{other}{_count(asked.samples)}_{extractor.name}"
+    return f"{other}{count_name(asked.samples)}_{extractor.name}"
 
 
-def display_name(asked: Asked, extractor: Extractor) -> str:
+def display_name(asked: Asked[Metric], extractor: Extractor) -> str:
     """FID5k, KID2k; with another network than Inception, "KID (mobilenet_v2)" and never FID."""
     if extractor.is_inception:
-        return asked.metric.inception_name + _count(asked.samples)
+        return asked.metric.inception_name + count_name(asked.samples)
     return f"{asked.metric.other_name} ({extractor.name})"
 
 
-def _count(samples: int) -> str:
+def count_name(samples: int) -> str:
+    """5k for 5,000."""
     return f"{samples // 1000}k" if samples % 1000 == 0 else str(samples)

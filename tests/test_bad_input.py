@@ -243,6 +243,14 @@ ROWS: dict[str, tuple[Callable[[World], list[object]], str]] = {
     "grid that is none": (lambda w: w.generate(w.snapshot, "--grid", "8"), r"--grid 8"),
     "no GPU for --device cuda": (lambda w: w.generate(w.snapshot, "--device", "cuda"), r"--device cuda: torch sees no"),
     "metric that is none": (lambda w: w.evaluate("--metrics", "fad"), r"fad"),
+    "equivariance of a StyleGAN2": (
+        lambda w: w.evaluate("--metrics", "eq_t"),
+        r"--metrics eq_t: undefined for this network\. StyleGAN2Generator: has no input",
+    ),
+    "equivariance of a StyleGAN2 in training": (
+        lambda w: w.train(w.data, "--metrics", "eq_t"),
+        r"--metrics eq_t: undefined for this network\. StyleGAN2Generator: has no input",
+    ),
     "unknown extractor": (
         lambda w: w.evaluate("--metrics", "kid", "--extractor", unknown_program(w)),
         r"features\.pt2.*[0-9a-f]{64}",

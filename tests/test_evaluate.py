@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from dataset.archive import Archive
+from tests.support.fresh_stylegan3 import T
 from tests.support.tiny_program import write_program
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
@@ -27,6 +28,9 @@ class World:
         self.digest = archive.digest
         self.plain = write_snapshot(folder / "plain.safetensors", archive)
         self.conditional = write_snapshot(folder / "conditional.safetensors", archive, conditional=True, split="train")
+        self.alias_free = write_snapshot(
+            folder / "alias-free.safetensors", archive, conditional=True, split="train", generator=T
+        )
         self.program = folder / "thumbnails.pt2"
         self.sha256 = write_program(self.program)
 
@@ -140,6 +144,55 @@ def test_the_real_extractor_sees_that_an_untrained_network_makes_no_discs(world,
     assert values[0] > values[1] + 0.1
 
 
+def test_equivariance_needs_no_pictures(world, run, tmp_path):
+    out = tmp_path / "scores.json"
+    status, table, error = run(
+        "--network", world.alias_free, "--metrics", "eq_t8,eq_t_frac8", "--trunc", 0.7, "--seed", 2, "--out", out
+    )
+    assert (status, error) == (0, "")
+    results = json.loads(out.read_text(encoding="utf-8"))
+    for result, line, name in zip(results, table.splitlines(), ["EQ-T8", "EQ-T_frac8"], strict=True):
+        assert re.fullmatch(rf"{name} +{result['value']:.4f} dB +8 pictures, moves: 8", line)
+        assert result["value"] > 40
+    expected = {
+        "network": "alias-free.safetensors",
+        "images_seen": 16000,
+        "psi": 0.7,
+        "noise_mode": "const",
+        "labels": "as often as in the training data",
+        "seed": 2,
+        "fake_pictures": 8,
+        "resolution": 16,
+    }
+    assert results[0]["recipe"] | expected == results[0]["recipe"]
+    assert len(results[0]["recipe"]["network_sha256"]) == 64
+
+
+def test_equivariance_and_distances_are_scored_together(world, run, tmp_path):
+    out = tmp_path / "scores.json"
+    status, table, error = run(
+        "--network", world.alias_free, "--data", world.data, "--metrics", "eq_t,kid", "--num-samples", 20, "--out", out,
+        *world.extractor,
+    )  # fmt: skip
+    assert (status, error) == (0, "")
+    kid, eq_t = json.loads(out.read_text(encoding="utf-8"))
+    assert (kid["metric"], eq_t["metric"]) == ("kid20_thumbnails", "eq_t20")
+    assert (kid["recipe"]["noise_mode"], kid["recipe"]["fake_pictures"]) == ("random", 20)
+    assert "20 against 12 of discs.zip, split train" in table
+
+
+def test_rotations_are_scored_of_pictures_of_32_pixels(world, run, tmp_path):
+    network = another(world, tmp_path, resolution=32, generator=T)
+    status, table, error = run("--network", network, "--metrics", "eq_r4")
+    assert (status, error) == (0, "")
+    assert re.match(r"EQ-R4 +\d+\.\d{4} dB", table)
+
+
+def test_distances_without_real_pictures_are_one_line_and_status_2(world, run):
+    words = "error: --metrics kid: compares with real pictures. Give --data ARCHIVE.\n"
+    assert run("--network", world.alias_free, "--metrics", "eq_t,kid") == (2, "", words)
+
+
 def another(world: World, folder: Path, **changes) -> Path:
     return write_snapshot(folder / "another.safetensors", Archive.open(world.data), **changes)
 
@@ -170,6 +223,18 @@ BAD = {
     "compared with another size": (
         lambda w, f: ["--compare", write_archive(f / "large.zip", resolution=32), "--metrics", "kid20"],
         "--compare large.zip: 32-pixel RGB pictures against 16-pixel RGB ones",
+    ),
+    "equivariance of a StyleGAN2": (
+        lambda w, f: ["--network", w.plain, "--metrics", "kid20,eq_t", *w.extractor],
+        "--metrics eq_t: undefined for this network. StyleGAN2Generator: has no input that can be moved",
+    ),
+    "equivariance of an archive": (
+        lambda w, f: ["--compare", w.data, "--metrics", "eq_t"],
+        "--metrics eq_t: moves a generator, not pictures. Give --network SNAPSHOT",
+    ),
+    "rotations of small pictures": (
+        lambda w, f: ["--network", w.alias_free, "--metrics", "eq_r"],
+        "--metrics eq_r: pictures of 16 pixels are too small for it. Use 32 or more",
     ),
     "results into a folder": (lambda w, f: ["--network", w.plain, "--out", f], "--out .*: a folder"),
 }

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-_PREFIX = "metrics/"  # of scores in stats.jsonl; of all of ours, lower is better
+from metrics.equivariance import is_equivariance
+
+_PREFIX = "metrics/"  # of scores in stats.jsonl
 
 
 def told_scores(folder: Path) -> dict[str, dict[int, float]]:
@@ -22,9 +24,10 @@ def told_scores(folder: Path) -> dict[str, dict[int, float]]:
     return found
 
 
-def best(scores: dict[int, float]) -> int:
-    """Images seen at the lowest score, the earliest where several are equal."""
-    return min(scores, key=lambda images: (scores[images], images))
+def best(metric: str, scores: dict[int, float]) -> int:
+    """Images seen at a metric's best score, the highest of an EQ, else the lowest; of equal ones the earliest."""
+    sign = -1 if is_equivariance(metric) else 1
+    return min(scores, key=lambda images: (sign * scores[images], images))
 
 
 def drop_snapshots(folder: Path, *, keep: int, milestone_kimg: float) -> list[Path]:
@@ -36,7 +39,7 @@ def drop_snapshots(folder: Path, *, keep: int, milestone_kimg: float) -> list[Pa
     """
     there = {_images_of(path): path for path in folder.glob("snapshot-*.safetensors")}
     newest = sorted(there)[-keep:] if keep else list(there)
-    stay = {*newest, *map(best, told_scores(folder).values())}
+    stay = {*newest, *(best(metric, scores) for metric, scores in told_scores(folder).items())}
     if milestone_kimg:
         stay |= {images for images in there if images % round(milestone_kimg * 1000) == 0}
     dropped = [path for images, path in sorted(there.items()) if images not in stay]

@@ -104,6 +104,7 @@ class Run:
         started = time.time()
         data = load_training_data(archive, config.data, config.runtime.seed, self.device, config.runtime.workers)
         self.state = TrainingState.build(config, data, self.device)
+        self.evaluation.check_generator(self.state.ema)
         data_words = {
             "name": archive.path.name,
             "digest": archive.digest,

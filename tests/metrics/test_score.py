@@ -27,11 +27,20 @@ class Fakes:
 
 
 @pytest.mark.parametrize(
-    ("name", "samples"), [("fid", 50_000), ("fid5k", 5_000), ("fid10k", 10_000), ("kid", 2_000), ("kid600", 600)]
+    ("name", "samples"),
+    [
+        ("fid", 50_000),
+        ("fid5k", 5_000),
+        ("fid10k", 10_000),
+        ("kid", 2_000),
+        ("kid600", 600),
+        ("eq_t", 1_000),
+        ("eq_t_frac50k", 50_000),
+    ],
 )
 def test_a_name_carries_its_count(name, samples):
     [asked] = parse_names([name])
-    assert (asked.samples, asked.metric) == (samples, METRICS[name[:3]])
+    assert (asked.samples, asked.metric) == (samples, METRICS[name.rstrip("0123456789k")])
 
 
 def test_num_samples_stands_for_the_defaults():

@@ -36,6 +36,19 @@ def test_the_best_scored_snapshot_is_the_one_to_go_on_with(folder):
     assert lines[2] == f"next: python generate.py --network {snapshot_path(folder, 1000)} --out grid.png"
 
 
+def test_equivariance_does_not_decide_which_snapshot_to_go_on_with(folder):
+    told = [
+        {"kimg": 1.0, "metrics/eq_t1k": 50.0, "metrics/kid": 0.3},
+        {"kimg": 2.0, "metrics/eq_t1k": 40.0, "metrics/kid": 0.2},
+    ]
+    (folder / "stats.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
+    for images in (1000, 2000):
+        snapshot_path(folder, images).touch()
+    lines = exit_report(RunResult(folder, 2000, snapshot_path(folder, 2000), None))
+    assert lines[1] == "eq_t1k: best 50.0000 at 1 kimg, last 40.0000 at 2 kimg"
+    assert str(snapshot_path(folder, 2000)) in lines[3]
+
+
 def test_the_best_one_that_is_gone_gives_way_to_the_last(folder):
     (folder / "stats.jsonl").write_text('{"kimg": 1.0, "metrics/kid": 0.2}\n')
     last = snapshot_path(folder, 2000)

@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from metrics.equivariance import METRICS, measure
 from metrics.evaluate import Request, evaluate
 from networks.snapshot import load_generator
+from tests.support.moved_pictures import Waves, info_of
 from tests.support.tiny_program import write_program
 from tests.support.tiny_run import TINY, weights_digest, write_archive
 from torch_utils.errors import ConfigError
+from training.data import load_training_data
 from training.evaluation import Evaluation
 from training.options import Flags, open_run
 from training.run import RunResult, train
+from training.state import TrainingState
 
 METRIC = "metrics/kid20_features"
 
@@ -122,3 +126,21 @@ def test_too_few_pictures_for_a_metric_are_told_before_training(program, tmp_pat
     with pytest.raises(ConfigError, match="small.zip, split all: 6 pictures are too few for kid. Use 10 or more."):
         start(small, tmp_path / "run", **scored(program))
     assert not (tmp_path / "run").exists()
+
+
+def test_equivariance_is_scored_without_an_extractor_as_evaluate_does(data, tmp_path):
+    cpu = torch.device("cpu")
+    flags = Flags(data=data, outdir=tmp_path, cfg="demo", gpus=0, metrics="eq_t4", settings=TINY)
+    config, _, archive = open_run(flags)
+    evaluation = Evaluation.prepare(config, archive, cpu)
+    assert evaluation.extractor is None
+    state = TrainingState.build(config, load_training_data(archive, config.data, 0, cpu), cpu)
+    with pytest.raises(ConfigError, match="--metrics eq_t: undefined for this network"):
+        evaluation.check_generator(state.ema)
+    state.ema = Waves(16, texture=0.2)
+    evaluation.check_generator(state.ema)
+    lines: list[str] = []
+    scores = evaluation.scores(state, lines.append)
+    expected = measure(METRICS["eq_t"], state.ema, info_of(state.ema), 4).value
+    assert scores == {"metrics/eq_t4": pytest.approx(expected)}
+    assert lines == [f"EQ-T4: {expected:.4f} at 0 kimg"]

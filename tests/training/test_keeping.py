@@ -51,5 +51,9 @@ def test_a_run_without_scores_or_stats_keeps_the_newest(tmp_path):
 def test_scores_are_read_by_metric_and_images(folder):
     scores = told_scores(folder)
     assert scores == {"fid": {1000: 90.0, 2000: 40.0, 3000: 41.0}, "kid": {1000: 0.9, 2000: 0.8, 3000: 0.2}}
-    assert best(scores["fid"]) == 2000
-    assert best({5: 1.0, 3: 1.0}) == 3
+    assert best("fid", scores["fid"]) == 2000
+    assert best("kid", {5: 1.0, 3: 1.0}) == 3
+
+
+def test_of_equivariance_the_highest_is_the_best():
+    assert best("eq_t1k", {1: 40.0, 2: 60.0, 3: 60.0}) == 2
