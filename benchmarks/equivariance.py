@@ -1,4 +1,4 @@
-"""What is the alias-free design worth? EQ-T, EQ-T_frac and EQ-R of StyleGAN3 before training, against aliasing variants.
+"""What is the alias-free design worth? EQ-T, EQ-T_frac and EQ-R of fresh StyleGAN3s against aliasing ones.
 
     python -m benchmarks.equivariance [--threads 2] [--samples 256] [--quick]
 

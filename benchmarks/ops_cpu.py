@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import record
-from benchmarks.training_cpu import forward_g, iteration_rounds, training_state
+from benchmarks.training_cpu import Row, forward_g, iteration_rounds, training_state
 from benchmarks.unfused import by_the_book, zero_insertion
 from torch_utils.memory import keep_freed_memory
 from torch_utils.ops import bias_act as bias_act_module
@@ -217,10 +217,10 @@ def iteration(compiled: bool, threads: int, rounds: int) -> dict[str, float]:
     keep_freed_memory()
     if compiled:
         load_ops("auto", CPU, print)
-        times = iteration_rounds(training_state(64, 1024, 64, 16), rounds)
+        times = iteration_rounds(training_state(Row("auto", 64, 1024, 64, 16, 16)), rounds)
     else:
         with by_the_book():
-            times = iteration_rounds(training_state(64, 1024, 64, 16), rounds)
+            times = iteration_rounds(training_state(Row("auto", 64, 1024, 64, 16, 16)), rounds)
     return {"ms": statistics.median(times) * 1000, "mib": peak_memory()}
 
 
@@ -270,7 +270,7 @@ def main(threads: int, quick: bool, worker: str | None, rounds: int) -> None:
             found for layout in LAYOUTS for shape in SHAPES for found in op_rows(shape, layout, 1 if quick else ROUNDS)
         ]
         rows += warp_rows(1 if quick else ROUNDS)
-        calls = [bare_convolutions(256, 16384, 512), forward_g(256, 16384, 512, 1)]
+        calls = [bare_convolutions(256, 16384, 512), forward_g(Row("auto", 256, 16384, 512, 1, None))]
         if not quick:
             rows.append(row("generator forward", "256 pixels, channel base 16384", "bare convolutions", calls, ROUNDS))
     rows += filtered_lrelu_rows(1 if quick else ROUNDS)

@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -20,8 +20,6 @@ import torch
 from benchmarks import record
 from dataset.sampler import Sampler
 from networks.interface import ImageSpec, Noise
-from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
-from networks.stylegan2_generator import StyleGAN2GeneratorConfig
 from torch_utils.config import with_options
 from torch_utils.memory import keep_freed_memory
 from torch_utils.ops.native import load_ops
@@ -33,34 +31,60 @@ from training.step import iterate_due, slices, take_step
 
 CPU = torch.device("cpu")
 ROUNDS = 5
-# (resolution, channel base, channel max, batch of the forward passes, batch of the iteration)
-ROWS = [(64, 1024, 64, 16, 16), (64, 16384, 512, 4, None), (256, 1024, 64, 4, 8), (256, 16384, 512, 1, None)]
 
 
-def forward_g(resolution: int, base: int, most: int, batch: int) -> Callable[[], object]:
+class Row(NamedTuple):
+    """What is measured: networks of a preset; batches of the forward passes and of the iteration (None: none)."""
+
+    preset: str
+    resolution: int
+    base: int
+    most: int
+    batch: int
+    batch_trained: int | None
+
+
+ROWS = [
+    Row("auto", 64, 1024, 64, 16, 16),
+    Row("auto", 64, 16384, 512, 4, None),
+    Row("auto", 256, 1024, 64, 4, 8),
+    Row("auto", 256, 16384, 512, 1, None),
+    Row("stylegan1", 64, 1024, 64, 16, 16),
+    Row("stylegan3-t", 64, 1024, 64, 16, 16),
+    Row("stylegan3-r", 64, 1024, 64, 16, 16),
+]
+
+
+def options(row: Row) -> TrainConfig:
+    """The preset with narrow networks (R's as narrow as T's), whole from the start."""
+    batch = row.batch_trained or row.batch
+    config = resolve(row.preset, data=DataConfig(path="none"), resolution=row.resolution, gpus=0, batch=batch)
+    changes: list[tuple[str, object]] = [("augment.strength.kind", "none"), ("growth.progressive", False)]
+    changes += [("generator.mapping_layers", 2)]
+    for network in ("generator", "discriminator"):
+        changes += [(f"{network}.channel_base", row.base), (f"{network}.channel_max", row.most)]
+    return with_options(config, changes)
+
+
+def forward_g(row: Row) -> Callable[[], object]:
     """One forward pass of a generator with two mapping layers."""
-    config = StyleGAN2GeneratorConfig(channel_base=base, channel_max=most, mapping_layers=2)
-    generator = config.build(ImageSpec(resolution=resolution)).eval().requires_grad_(False)
-    z, noise = torch.randn(batch, config.z_dim), Noise(mode="const")
+    config = options(row).generator
+    generator = config.build(ImageSpec(resolution=row.resolution)).eval().requires_grad_(False)
+    z, noise = torch.randn(row.batch, config.z_dim), Noise(mode="const")
     return lambda: generator(z, noise=noise)
 
 
-def forward_d(resolution: int, base: int, most: int, batch: int) -> Callable[[], object]:
-    """One forward pass of a residual discriminator."""
-    config = StyleGAN2DiscriminatorConfig(channel_base=base, channel_max=most)
-    discriminator = config.build(ImageSpec(resolution=resolution)).eval().requires_grad_(False)
-    images = torch.randn(batch, 3, resolution, resolution)
+def forward_d(row: Row) -> Callable[[], object]:
+    """One forward pass of a discriminator."""
+    discriminator = options(row).discriminator.build(ImageSpec(resolution=row.resolution)).eval().requires_grad_(False)
+    images = torch.randn(row.batch, 3, row.resolution, row.resolution)
     return lambda: discriminator(images)
 
 
-def training_state(resolution: int, base: int, most: int, batch: int) -> TrainingState:
-    """Preset `auto` with narrow networks, on random pictures."""
-    config = resolve("auto", data=DataConfig(path="none"), resolution=resolution, gpus=0, batch=batch)
-    changes: list[tuple[str, object]] = [("augment.strength.kind", "none"), ("generator.z_dim", 64)]
-    changes += [("generator.w_dim", 64)]
-    for network in ("generator", "discriminator"):
-        changes += [(f"{network}.channel_base", base), (f"{network}.channel_max", most)]
-    config: TrainConfig = with_options(config, changes)
+def training_state(row: Row) -> TrainingState:
+    """A training on random pictures."""
+    config = with_options(options(row), [("generator.z_dim", 64), ("generator.w_dim", 64)])
+    resolution = row.resolution
     pictures = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (64, 3, resolution, resolution), np.uint8))
     data = TrainingData(
         pictures=pictures,
@@ -96,26 +120,27 @@ def iteration_rounds(state: TrainingState, rounds: int) -> list[float]:
 def measure(quick: bool) -> list[dict[str, Any]]:
     """All rows."""
     rows, rounds = [], 1 if quick else ROUNDS
-    for resolution, base, most, batch, batch_trained in ROWS[:1] if quick else ROWS:
+    for row in ROWS[:1] if quick else ROWS:
         for name, make in (("G forward", forward_g), ("D forward", forward_d)):
-            body = make(resolution, base, most, batch)
+            body = make(row)
             with torch.inference_mode():
                 body()
                 times = [seconds_of(body) for _ in range(rounds)]
-            rows.append(_row(name, resolution, base, most, batch, times))
-        if batch_trained:
-            times = iteration_rounds(training_state(resolution, base, most, batch_trained), rounds)
-            rows.append(_row("training iteration", resolution, base, most, batch_trained, times))
+            rows.append(_result(name, row, row.batch, times))
+        if row.batch_trained:
+            times = iteration_rounds(training_state(row), rounds)
+            rows.append(_result("training iteration", row, row.batch_trained, times))
     return rows
 
 
-def _row(name: str, resolution: int, base: int, most: int, batch: int, times: list[float]) -> dict[str, Any]:
+def _result(name: str, row: Row, batch: int, times: list[float]) -> dict[str, Any]:
     median = statistics.median(times)
     return {
+        "preset": row.preset,
         "what": name,
-        "resolution": resolution,
-        "channel_base": base,
-        "channel_max": most,
+        "resolution": row.resolution,
+        "channel_base": row.base,
+        "channel_max": row.most,
         "batch": batch,
         "seconds": round(median, 5),
         "pictures_per_s": round(batch / median, 2),
@@ -133,11 +158,11 @@ def main(threads: int, quick: bool) -> None:
     keep_freed_memory()
     load_ops("auto", CPU, print)
     rows = measure(quick)
-    print(f"{'what':20} {'pixels':>6} {'base':>6} {'batch':>5} {'ms a picture':>13} {'pictures/s':>11}")
+    print(f"{'preset':12} {'what':20} {'pixels':>6} {'base':>6} {'batch':>5} {'ms a picture':>13} {'pictures/s':>11}")
     for row in rows:
         each = 1000 * row["seconds"] / row["batch"]
         print(
-            f"{row['what']:20} {row['resolution']:6} {row['channel_base']:6} {row['batch']:5} "
+            f"{row['preset']:12} {row['what']:20} {row['resolution']:6} {row['channel_base']:6} {row['batch']:5} "
             f"{each:13.2f} {row['pictures_per_s']:11.2f}"
         )
     if not quick:

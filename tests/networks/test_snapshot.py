@@ -162,11 +162,12 @@ def test_a_full_disk_is_one_line_and_the_older_snapshot_stays(tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_first_snapshot_format_keeps_its_pixels():
+@pytest.mark.parametrize("kind", ["stylegan1", "stylegan2", "stylegan3"])
+def test_the_first_snapshot_format_keeps_its_pixels(kind):
     """Made by version 0.1.0: a kind, once released, never changes its meaning."""
-    loaded = load_generator(GOLDEN / "snapshot-1-stylegan2.safetensors")
+    loaded = load_generator(GOLDEN / f"snapshot-1-{kind}.safetensors")
     labels = labels_for_seeds(loaded.info, [0, 1, 2, 3])
     assert labels.tolist() == [[0], [-1], [0], [0]]
     (pictures,) = generate_pictures(loaded.network, [0, 1, 2, 3], labels, psi=0.8)
-    expected = np.load(GOLDEN / "snapshot-1-stylegan2.npy")
+    expected = np.load(GOLDEN / f"snapshot-1-{kind}.npy")
     assert np.abs(pictures.numpy().astype(int) - expected).max() <= 1  # another processor may round one level apart
