@@ -17,7 +17,7 @@ demo: $(STAMP)
 
 test: $(STAMP) $(TENSORFLOW) lint
 	$(BIN)/python -m pytest -m "not slow"
-	$(BIN)/python -m pytest -m "not slow" --plain $(ON_PLAIN_BODIES)
+	$(BIN)/python -m pytest -m "not slow" --plain $(ON_PLAIN_BODIES) --ignore tests/networks/public
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout 1500
