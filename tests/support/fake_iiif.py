@@ -58,6 +58,9 @@ class Request:
     at_once: int  # requests to this host in work when it came, itself among them
 
 
+_MOST_SECONDS_IN_WORK = 5  # a request that a client has left may stay longer
+
+
 @dataclass
 class Server:
     """What a running server knows."""
@@ -67,10 +70,18 @@ class Server:
     fault: Callable[[str, str, int], str]  # (host, path, how often it was asked before) → name of a fault, or ""
     delay: float = 0.0
     documents: dict[str, Any] = field(default_factory=dict)  # path → JSON, or bytes
-    log: list[Request] = field(default_factory=list)
+    answered: list[Request] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     in_work: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    @property
+    def log(self) -> list[Request]:
+        """What was asked so far. A client has its answer a moment before the answer is noted: that moment is waited."""
+        until = time.monotonic() + _MOST_SECONDS_IN_WORK
+        while any(self.in_work.copy().values()) and time.monotonic() < until:
+            time.sleep(0.01)
+        return self.answered
 
     def base(self, host: str) -> str:
         """The address that stands for a host."""
@@ -144,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
             with play.lock:
                 play.in_work[host] -= 1
                 agent = self.headers.get("User-Agent", "")
-                play.log.append(Request(host, path, agent, start, time.monotonic(), self.sent, fault, at_once))
+                play.answered.append(Request(host, path, agent, start, time.monotonic(), self.sent, fault, at_once))
 
     def _answer(self, play: Server, host: str, path: str, fault: str) -> None:
         if fault in FAULTS:
