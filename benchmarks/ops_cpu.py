@@ -25,7 +25,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import record
-from benchmarks.training_cpu import Row, forward_g, iteration_rounds, training_state
+from benchmarks.iterations import iteration_rounds
+from benchmarks.training_cpu import Row, forward_g, narrow_training
 from benchmarks.unfused import by_the_book, zero_insertion
 from torch_utils.memory import keep_freed_memory
 from torch_utils.ops import bias_act as bias_act_module
@@ -217,10 +218,10 @@ def iteration(compiled: bool, threads: int, rounds: int) -> dict[str, float]:
     keep_freed_memory()
     if compiled:
         load_ops("auto", CPU, print)
-        times = iteration_rounds(training_state(Row("auto", 64, 1024, 64, 16, 16)), rounds)
+        times = iteration_rounds(narrow_training(Row("auto", 64, 1024, 64, 16, 16)), rounds, CPU)
     else:
         with by_the_book():
-            times = iteration_rounds(training_state(Row("auto", 64, 1024, 64, 16, 16)), rounds)
+            times = iteration_rounds(narrow_training(Row("auto", 64, 1024, 64, 16, 16)), rounds, CPU)
     return {"ms": statistics.median(times) * 1000, "mib": peak_memory()}
 
 

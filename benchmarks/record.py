@@ -1,6 +1,7 @@
 """What every committed measurement says of its circumstances."""
 
 import json
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -16,16 +17,26 @@ RESULTS = REPOSITORY / "benchmarks" / "results"
 
 
 def circumstances(command: str, threads: int, **versions: str) -> dict[str, Any]:
-    """Command, commit, hardware, versions, date."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    """Command, commit, hardware, versions, date.
+
+    The commit is the checkout's; KAOKORE_COMMIT names it where the sources were copied without their history.
+    """
+    commit = os.environ.get("KAOKORE_COMMIT") or subprocess.check_output(
+        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, text=True
+    )
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     return {
         "command": command,
-        "commit": commit.stdout.strip(),
-        "hardware": f"{models[0].split(':')[1].strip()}, {len(models)} cores seen, threads used: {threads}",
+        "commit": commit.strip(),
+        "hardware": f"{_gpus()}{models[0].split(':')[1].strip()}, {len(models)} cores seen, threads used: {threads}",
         "versions": {"python": platform.python_version(), "torch": torch.__version__, **versions},
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
+
+
+def _gpus() -> str:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return "".join(f"{torch.cuda.get_device_name(index)}, " for index in range(count))
 
 
 def write(name: str, command: str, threads: int, rows: list[dict[str, Any]], **versions: str) -> Path:

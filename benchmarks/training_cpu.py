@@ -8,26 +8,21 @@ writes benchmarks/results/training_cpu.json (not with --quick).
 """
 
 import statistics
-import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import click
-import numpy as np
 import torch
 
 from benchmarks import record
-from dataset.sampler import Sampler
+from benchmarks.iterations import iteration_rounds, seconds_of, training_state
 from networks.interface import ImageSpec, Noise
 from torch_utils.config import with_options
 from torch_utils.memory import keep_freed_memory
 from torch_utils.ops.native import load_ops
 from training.config import DataConfig, TrainConfig
-from training.data import TrainingData
 from training.presets import resolve
 from training.state import TrainingState
-from training.step import iterate_due, slices, take_step
 
 CPU = torch.device("cpu")
 ROUNDS = 5
@@ -81,40 +76,10 @@ def forward_d(row: Row) -> Callable[[], object]:
     return lambda: discriminator(images)
 
 
-def training_state(row: Row) -> TrainingState:
-    """A training on random pictures."""
+def narrow_training(row: Row) -> TrainingState:
+    """A training with short latents."""
     config = with_options(options(row), [("generator.z_dim", 64), ("generator.w_dim", 64)])
-    resolution = row.resolution
-    pictures = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (64, 3, resolution, resolution), np.uint8))
-    data = TrainingData(
-        pictures=pictures,
-        labels=torch.empty(64, 0, dtype=torch.int64),
-        label_sets=(),
-        sampler=Sampler(64, seed=0),
-        device=CPU,
-    )
-    return TrainingState.build(config, data, CPU)
-
-
-def seconds_of(body: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    body()
-    return time.perf_counter() - start
-
-
-def iteration_rounds(state: TrainingState, rounds: int) -> list[float]:
-    """Seconds an iteration: each step's time divided by how many batches it stands for, summed."""
-    phase = state.enter_phase()
-    totals = []
-    for number in range(rounds + 1):
-        parts = slices(phase, 0, number, 0)
-        total = 0.0
-        for step in iterate_due(state.steps, 0):  # batch 0: every step is due
-            taking = partial(take_step, step, state.players, parts, phase.batch_size)
-            total += seconds_of(taking) / step.every
-        totals.append(total + seconds_of(state.advance))
-    return totals[1:]  # the first round warms up
+    return training_state(config, row.resolution, CPU)
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
@@ -125,10 +90,10 @@ def measure(quick: bool) -> list[dict[str, Any]]:
             body = make(row)
             with torch.inference_mode():
                 body()
-                times = [seconds_of(body) for _ in range(rounds)]
+                times = [seconds_of(body, CPU) for _ in range(rounds)]
             rows.append(_result(name, row, row.batch, times))
         if row.batch_trained:
-            times = iteration_rounds(training_state(row), rounds)
+            times = iteration_rounds(narrow_training(row), rounds, CPU)
             rows.append(_result("training iteration", row, row.batch_trained, times))
     return rows
 
