@@ -34,6 +34,13 @@ struct dim3 {
   unsigned count() const { return x * y * z; }
 };
 
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace kaokore {
@@ -51,6 +58,7 @@ struct Fibre {
   unsigned thread = 0;
   int line = 0;             // of the barrier that its thread waits at
   size_t pieces_taken = 0;  // of shared memory, by its thread
+  size_t exchanges = 0;     // with other lanes, by its thread
 };
 
 struct Piece {
@@ -108,7 +116,7 @@ inline void run_fresh_threads() {
   Fibre* self = machine.running;
   for (;;) {
     while (!machine.fresh.empty()) {
-      self->pieces_taken = 0;
+      self->pieces_taken = self->exchanges = 0;
       become(self, machine.fresh.back());
       machine.fresh.pop_back();
       machine.kernel();
@@ -233,6 +241,27 @@ class Shared {
     return reinterpret_cast<T*>(machine.shared[place].bytes.get());
   }
 };
+
+// A warp's exchange is a barrier of the whole block here: stricter than on a card, and as deterministic. Two rooms take
+// turns, so that nobody writes what a slower thread has yet to read.
+template <class W>
+W lanes_sum(W number, int across) {
+  using namespace emulation;
+  const unsigned thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
+  static std::vector<W> rooms[2];
+  std::vector<W>& room = rooms[machine.running->exchanges++ % 2];
+  room.resize(kMostThreads);
+  room[thread] = number;
+  barrier(-across);
+  W sum = 0;
+  for (int lane = 0; lane < across; ++lane) sum += room[thread / across * across + lane];
+  return sum;
+}
+
+template <class Bits>
+void store_bits(Bits* to, Bits bits) {
+  *to = bits;
+}
 
 inline bool on_device(const torch::stable::Tensor& x) { return x.is_cpu(); }
 

@@ -59,8 +59,11 @@ inline bool reads_output(Act act, double alpha, double gain) {
 template <class T>
 KAOKORE_HD T sigmoid_of(T v) {
   // Of -|v|, whose exponential cannot overflow.
-  const T e = std::exp(-std::abs(v));
-  return v >= 0 ? T(1) / (T(1) + e) : e / (T(1) + e);
+  const T e = std::exp(-std::abs(v)), above = v >= 0 ? T(1) : e;
+#ifdef __CUDA_ARCH__
+  if constexpr (std::is_same_v<T, float>) return __fdividef(above, 1 + e);  // to 2 units in the last place
+#endif
+  return above / (T(1) + e);
 }
 
 // Functions are called on both sides of a kink, and the value chosen afterwards: so the CPU's loops stay vectors.

@@ -64,61 +64,21 @@ struct Pointers {
   T* y;
 };
 
-// What one thread works on at a time: up to kPackSize elements, neighbours or `step` apart, none of them from `end` on.
-struct Elements {
-  int64_t first, step, end;
-
-  template <class T>
-  __device__ bool are_pack() const {  // one that may be loaded as such if neighbours may be
-    return step == 1 && first + kPackSize<T> <= end;
-  }
-};
-
-template <class T>
-__device__ void load_elements(const T* from, const Elements& at, bool packs, Wide<T> (&loaded)[kPackSize<T>]) {
-  if (packs && at.are_pack<T>()) return load(from + at.first, true, loaded);
-#pragma unroll
-  for (int j = 0; j < kPackSize<T>; ++j) {
-    const int64_t i = at.first + j * at.step;
-    loaded[j] = i < at.end ? static_cast<Wide<T>>(from[i]) : Wide<T>(0);
-  }
-}
-
-template <class T>
-__device__ void load_biases(const T* b, const Elements& at, const Bias& bias, bool packs,
-                            Wide<T> (&loaded)[kPackSize<T>]) {
-  if (packs && at.are_pack<T>()) return load(b + bias.at(at.first), bias.consecutive, loaded);
-#pragma unroll
-  for (int j = 0; j < kPackSize<T>; ++j) {
-    const int64_t i = at.first + j * at.step;
-    loaded[j] = i < at.end ? static_cast<Wide<T>>(b[bias.at(i)]) : Wide<T>(0);
-  }
-}
-
-template <class T>
-__device__ void store_elements(T* to, const Elements& at, bool packs, const Wide<T> (&numbers)[kPackSize<T>]) {
-  if (packs && at.are_pack<T>()) return store(to + at.first, numbers);
-#pragma unroll
-  for (int j = 0; j < kPackSize<T>; ++j) {
-    const int64_t i = at.first + j * at.step;
-    if (i < at.end) to[i] = static_cast<T>(numbers[j]);
-  }
-}
-
-// The results stay in `numbers` too; 0 for derivatives of elements that do not exist.
-template <class F, class T>
-__device__ void apply(const F& function, const Pointers<T>& p, const Elements& at, const Bias& bias, bool packs,
-                      ActOptions<Wide<T>> options, Wide<T> (&numbers)[kPackSize<T>]) {
-  Wide<T> slopes[kPackSize<T>] = {}, added[kPackSize<T>] = {};
-  load_elements(p.x, at, packs, numbers);
-  if (F::kDerivative) load_elements(p.dy, at, packs, slopes);
-  if (p.b) load_biases(p.b, at, bias, packs, added);
+// For N neighbours from element i on, whose biases are neighbours or the same. The results stay in `numbers` too.
+template <int N, class F, class T>
+__device__ void apply(const F& function, const Pointers<T>& p, int64_t i, const Bias& bias,
+                      ActOptions<Wide<T>> options, Wide<T> (&numbers)[N]) {
+  Wide<T> slopes[N] = {}, added[N] = {};
+  load(p.x + i, true, numbers);
+  if (F::kDerivative) load(p.dy + i, true, slopes);
+  if (p.b) load(p.b + bias.at(i), bias.consecutive, added);
   function(slopes, numbers, added, options);
-  store_elements(p.y, at, packs, numbers);
+  store(p.y + i, numbers);
 }
 
 constexpr int64_t kStretch = 8192;  // elements that a block takes
-constexpr int64_t kRows = 64;       // rows that a block takes
+constexpr int64_t kFewestRows = 64, kMostRows = 512;  // that a block takes
+constexpr int64_t kBlocksWanted = 2048;               // enough for every card; beyond it, longer blocks
 
 // Sum of the numbers of all threads of a block, of which there are a power of two; known to the first.
 template <class W>
@@ -132,18 +92,17 @@ __device__ W block_sum(W* shared, W number) {
 }
 
 // Memory as planes: each block takes a stretch of one. Their sums go to [planes, stretches], unless that is null.
-template <class T, class F>
+template <int N, class T, class F>
 __global__ void stretches(F function, Pointers<T> p, Wide<T>* sums, int64_t length, int64_t stretches_a_plane,
-                          bool packs, Bias bias, ActOptions<Wide<T>> options) {
+                          Bias bias, ActOptions<Wide<T>> options) {
   const int64_t plane = blockIdx.x / stretches_a_plane;
   const int64_t from = (blockIdx.x - plane * stretches_a_plane) * kStretch;
-  const int64_t end = plane * length + least(length, from + kStretch), each = packs ? kPackSize<T> : 1;
-  Wide<T> numbers[kPackSize<T>], sum = 0;
-  for (int64_t tile = plane * length + from; tile < end; tile += blockDim.x * kPackSize<T>) {
-    const Elements at{tile + threadIdx.x * each, packs ? 1 : blockDim.x, end};
-    apply(function, p, at, bias, packs, options, numbers);
+  const int64_t end = plane * length + least(length, from + kStretch);
+  Wide<T> numbers[N], sum = 0;
+  for (int64_t i = plane * length + from + threadIdx.x * N; i < end; i += blockDim.x * N) {
+    apply(function, p, i, bias, options, numbers);
 #pragma unroll
-    for (int j = 0; j < kPackSize<T>; ++j) sum += numbers[j];
+    for (int j = 0; j < N; ++j) sum += numbers[j];
   }
   if (F::kDerivative && sums) {
     Shared shared;
@@ -154,33 +113,31 @@ __global__ void stretches(F function, Pointers<T> p, Wide<T>* sums, int64_t leng
 
 // Memory as rows, a bias for each column: each block takes some rows of some columns, `across` threads a row. The sums of
 // its columns go to [row tiles, columns].
-template <class T, class F>
-__global__ void columns(F function, Pointers<T> p, Wide<T>* sums, int64_t rows, int64_t columns, int across,
-                        bool packs, Bias bias, ActOptions<Wide<T>> options) {
-  constexpr int n = kPackSize<T>;
+template <int N, class T, class F>
+__global__ void columns(F function, Pointers<T> p, Wide<T>* sums, int64_t rows, int64_t columns, int64_t rows_a_tile,
+                        int across, Bias bias, ActOptions<Wide<T>> options) {
   Shared shared;
-  Wide<T>* partial = shared.take<Wide<T>>(blockDim.x * n);
-  const int64_t tiles = ceil_div<int64_t>(columns, across * n), row_tile = blockIdx.x / tiles;
+  Wide<T>* partial = shared.take<Wide<T>>(blockDim.x * N);
+  const int64_t tiles = ceil_div<int64_t>(columns, across * N), row_tile = blockIdx.x / tiles;
+  const int64_t first = (blockIdx.x - row_tile * tiles) * across * N;
   const int rows_at_once = blockDim.x / across, line = threadIdx.x / across, place = threadIdx.x - line * across;
-  const int64_t first = (blockIdx.x - row_tile * tiles) * across * n + place * (packs ? n : 1), step = packs ? 1 : across;
-  const int64_t end = least(rows, (row_tile + 1) * kRows);
-  Wide<T> numbers[n], mine[n] = {};
-  if (line < rows_at_once)
-    for (int64_t row = row_tile * kRows + line; row < end; row += rows_at_once) {
-      apply(function, p, Elements{row * columns + first, step, (row + 1) * columns}, bias, packs, options, numbers);
+  const int64_t column = first + place * N, end = least(rows, (row_tile + 1) * rows_a_tile);
+  Wide<T> numbers[N], mine[N] = {};
+  if (line < rows_at_once && column < columns)
+    for (int64_t row = row_tile * rows_a_tile + line; row < end; row += rows_at_once) {
+      apply(function, p, row * columns + column, bias, options, numbers);
 #pragma unroll
-      for (int j = 0; j < n; ++j) mine[j] += numbers[j];
+      for (int j = 0; j < N; ++j) mine[j] += numbers[j];
     }
 #pragma unroll
-  for (int j = 0; j < n; ++j) partial[j * blockDim.x + threadIdx.x] = mine[j];
+  for (int j = 0; j < N; ++j) partial[j * blockDim.x + threadIdx.x] = mine[j];
   __syncthreads();
-  if (line > 0) return;
-#pragma unroll
-  for (int j = 0; j < n; ++j) {
-    if (first + j * step >= columns) break;
+  for (int i = threadIdx.x; i < across * N; i += blockDim.x) {
+    if (first + i >= columns) break;
+    const Wide<T>* mates = partial + i % N * blockDim.x + i / N;
     Wide<T> sum = 0;
-    for (int k = 0; k < rows_at_once; ++k) sum += partial[j * blockDim.x + k * across + place];
-    sums[row_tile * columns + first + j * step] = sum;
+    for (int k = 0; k < rows_at_once; ++k) sum += mates[k * across];
+    sums[row_tile * columns + first + i] = sum;
   }
 }
 
@@ -212,31 +169,27 @@ Bias bias_along(const Tensor& y, int64_t dim) {
   return {Divisor(stride), Divisor(size), stride == 1};
 }
 
-// Whether a pack of neighbours meets biases that are all the same, or a pack of them.
-template <class T>
-bool fits_packs(const Bias& bias, const T* b) {
-  if (bias.consecutive) return bias.size.by % kPackSize<T> == 0 && aligned(b);
-  return bias.stride.by % kPackSize<T> == 0;
-}
-
 template <class T>
 Pointers<T> pointers_of(const Call& call) {
   return {call.dy ? read<T>(*call.dy) : nullptr, read<T>(call.x), read<T>(call.b), written<T>(call.y)};
 }
 
+// Whether packs of neighbours may be loaded, and meet biases that are all the same, or a pack of them.
 template <class T>
-bool all_aligned(const Pointers<T>& p) {
-  return aligned(p.dy) && aligned(p.x) && aligned(p.y);
+bool fits_packs(const Call& call, const Pointers<T>& p, const Bias& bias) {
+  constexpr int n = kPackSize<T>;
+  if (!aligned(p.dy) || !aligned(p.x) || !aligned(p.y) || call.y.numel() % n) return false;
+  return bias.consecutive ? bias.size.by % n == 0 && aligned(p.b) : bias.stride.by % n == 0;
 }
 
 template <class T, class F>
 void run(const F& function, const Call& call) {
   const Pointers<T> p = pointers_of<T>(call);
   const int64_t count = call.y.numel(), blocks = ceil_div<int64_t>(count, kStretch);
-  const Bias bias = p.b ? bias_along(call.y, call.dim) : Bias{};
-  const bool packs = all_aligned(p) && (!p.b || fits_packs(bias, p.b));
-  Place(call.x).launch(stretches<T, F>, blocks, kThreads, 0, function, p, static_cast<Wide<T>*>(nullptr), count, blocks,
-                       packs, bias, act_options<T>(call.alpha, call.gain, call.clamp));
+  const Bias bias = p.b ? bias_along(call.y, call.dim) : Bias{Divisor(count), Divisor(1)};
+  const auto kernel = fits_packs(call, p, bias) ? stretches<kPackSize<T>, T, F> : stretches<1, T, F>;
+  Place(call.x).launch(kernel, blocks, kThreads, 0, function, p, static_cast<Wide<T>*>(nullptr), count, blocks, bias,
+                       act_options<T>(call.alpha, call.gain, call.clamp));
 }
 
 // The power of two from 32 to kThreads that is enough, or the largest.
@@ -257,26 +210,28 @@ template <class T, class F>
 void run_gradients(const F& function, const Call& call, const Tensor& db) {
   const Pointers<T> p = pointers_of<T>(call);
   const Bias bias = bias_along(call.y, call.dim);
-  const bool packs = all_aligned(p) && fits_packs(bias, p.b);
+  const bool packs = fits_packs(call, p, bias);
   const auto options = act_options<T>(call.alpha, call.gain, call.clamp);
   const ScalarType wide = std::is_same_v<T, double> ? ScalarType::Double : ScalarType::Float;
-  const int64_t channels = bias.size.by, length = bias.stride.by;
-  constexpr int64_t n = kPackSize<T>;
+  const int64_t channels = bias.size.by, length = bias.stride.by, n = packs ? kPackSize<T> : 1;
   const Place place(call.x);
   if (bias.consecutive) {
-    const int64_t rows = call.y.numel() / channels, row_tiles = ceil_div<int64_t>(rows, kRows);
-    const int across = static_cast<int>(least<int64_t>(ceil_div<int64_t>(channels, n), kThreads));
+    const int64_t rows = call.y.numel() / channels;
+    const int across = static_cast<int>(least<int64_t>(ceil_div(channels, n), kThreads));
+    const int64_t column_tiles = ceil_div(channels, across * n);
+    const int64_t each = least(most(ceil_div(rows * column_tiles, kBlocksWanted), kFewestRows), kMostRows);
+    const int64_t row_tiles = ceil_div(rows, each);
     const Tensor parts = new_sized(call.x, {row_tiles, channels}, wide);
-    place.launch(columns<T, F>, row_tiles * ceil_div<int64_t>(channels, across * n), kThreads,
-                 piece<Wide<T>>(kThreads * n), function, p, written<Wide<T>>(parts), rows, channels, across, packs, bias,
+    place.launch(packs ? columns<kPackSize<T>, T, F> : columns<1, T, F>, row_tiles * column_tiles, kThreads,
+                 piece<Wide<T>>(kThreads * n), function, p, written<Wide<T>>(parts), rows, channels, each, across, bias,
                  options);
     add_up<T>(place, parts, db, row_tiles, 1);
   } else {
     const int64_t planes = call.y.numel() / length, each = ceil_div<int64_t>(length, kStretch);
-    const unsigned threads = threads_for(ceil_div<int64_t>(length, n));
+    const unsigned threads = threads_for(ceil_div(length, n));
     const Tensor parts = new_sized(call.x, {planes, each}, wide);
-    place.launch(stretches<T, F>, planes * each, threads, piece<Wide<T>>(threads), function, p,
-                 written<Wide<T>>(parts), length, each, packs, bias, options);
+    place.launch(packs ? stretches<kPackSize<T>, T, F> : stretches<1, T, F>, planes * each, threads,
+                 piece<Wide<T>>(threads), function, p, written<Wide<T>>(parts), length, each, bias, options);
     add_up<T>(place, parts, db, planes / channels, each);
   }
 }

@@ -10,6 +10,7 @@
 #include <torch/headeronly/util/BFloat16.h>
 #include <torch/headeronly/util/Half.h>
 
+#include <cstring>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -27,6 +28,23 @@
 #endif
 
 namespace kaokore {
+
+template <>
+struct BitsOf<16> {
+  using Type = uint4;
+};
+template <>
+struct BitsOf<8> {
+  using Type = uint2;
+};
+template <>
+struct BitsOf<4> {
+  using Type = uint32_t;
+};
+template <>
+struct BitsOf<2> {
+  using Type = uint16_t;
+};
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
@@ -71,6 +89,25 @@ class Shared {
   size_t used_ = 0;
 };
 
+// One instruction, which the compiler makes of an assignment only where it feels like it.
+template <class Bits>
+__device__ void store_bits(Bits* to, Bits bits) {
+  if constexpr (sizeof(Bits) == 16)
+    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)), "r"(bits.x),
+                 "r"(bits.y), "r"(bits.z), "r"(bits.w)
+                 : "memory");
+  else
+    *to = bits;
+}
+
+// Sum of a number over the lanes of a warp that differ in the low bits of their places: `across` lanes, a power of two.
+// All threads of the block call it.
+template <class W>
+__device__ W lanes_sum(W number, int across) {
+  for (int apart = across / 2; apart > 0; apart /= 2) number += __shfl_xor_sync(0xffffffffu, number, apart);
+  return number;
+}
+
 inline bool on_device(const Tensor& x) { return x.is_cuda(); }
 inline void poison(const Tensor&) {}
 #endif
@@ -79,7 +116,9 @@ inline void poison(const Tensor&) {}
 template <int N, class T>
 __device__ void load(const T* from, bool neighbours, Wide<T> (&loaded)[N]) {
   if (neighbours) {
-    const Pack<T, N> pack = *reinterpret_cast<const Pack<T, N>*>(from);
+    const auto bits = *reinterpret_cast<const typename BitsOf<sizeof(T) * N>::Type*>(from);
+    Pack<T, N> pack;
+    memcpy(&pack, &bits, sizeof(bits));
 #pragma unroll
     for (int j = 0; j < N; ++j) loaded[j] = static_cast<Wide<T>>(pack.at[j]);
   } else {
@@ -94,7 +133,9 @@ __device__ void store(T* to, const Wide<T> (&numbers)[N]) {
   Pack<T, N> pack;
 #pragma unroll
   for (int j = 0; j < N; ++j) pack.at[j] = static_cast<T>(numbers[j]);
-  *reinterpret_cast<Pack<T, N>*>(to) = pack;
+  typename BitsOf<sizeof(T) * N>::Type bits;
+  memcpy(&bits, &pack, sizeof(bits));
+  store_bits(reinterpret_cast<decltype(bits)*>(to), bits);
 }
 
 inline int64_t blocks_for(int64_t items, int64_t items_a_block) {

@@ -1,7 +1,8 @@
 // The synthesis epilogue and its derivatives on the GPU; torch_utils/ops/synthesis_epilogue.py is the specification.
 //
-// The backward reads dy, y and x once. Each block sums its tile of a picture along both sides; a second kernel adds the
-// tiles' sums up. The order of all additions is fixed, so that results repeat to the last bit (no atomics).
+// The backward reads dy, y and x once. Each block sums its tile of a picture along both sides, rows by exchange between
+// lanes and columns through shared memory; a second kernel adds the tiles' sums up. The order of all additions is fixed,
+// so that results repeat to the last bit (no atomics).
 
 #include "device.cuh"
 
@@ -9,11 +10,9 @@ namespace kaokore::synthesis_epilogue_cuda {
 namespace {
 
 constexpr int kLanes = 32, kWarps = 8;
-constexpr int kTileRows = 32;
-template <class T>
-constexpr int kTileColumns = kLanes * kPackSize<T>;
-constexpr int kBlocksAtOnce = 2;  // of a multiprocessor; where more are aimed at, ptxas spills registers
-constexpr int kRowPitch = kLanes + 1;  // one more, so that the lanes that add up rows meet different banks
+constexpr int kBlocksAtOnce = 4;  // of a multiprocessor; where more are aimed at, ptxas spills registers
+constexpr int kTurns = 8;         // rows that a lane takes, one after the other
+constexpr int kTilesAtOnce = 64;  // whose sums a block adds up
 
 // How [N, C, H, W] lies in memory. Each picture is a matrix: of channels by pixels, or, channels last, the other way.
 struct Pictures {
@@ -68,166 +67,153 @@ struct Gradients {
   // Sums of a tile's rows, [N, column tiles, rows], and columns, [N, row tiles, columns]; of dz, and of dz * x, which
   // belongs to the channels. Null where nobody asks.
   Wide<T> *row_sums, *column_sums, *product_sums;
-  bool packs;
 };
 
-// The columns that a lane holds: neighbours where they are loaded in packs, else every 32nd.
-template <class T>
-__device__ int column_of(bool packs, int lane, int j) {
-  return packs ? lane * kPackSize<T> + j : lane + kLanes * j;
-}
+// How a block's tile is shared out: each lane takes N neighbouring columns, `across` lanes (a power of two) a row, and
+// the warps so many rows at once as are left lanes for.
+struct Tiling {
+  int across, columns, rows_at_once, rows;
+  int64_t row_tiles, column_tiles;
 
-template <class T>
-__device__ void load_columns(const T* row, bool packs, int64_t columns, Wide<T> (&loaded)[kPackSize<T>]) {
-  const int lane = threadIdx.x;
-  if (packs && column_of<T>(true, lane, 0) < columns) return load(row + column_of<T>(true, lane, 0), true, loaded);
-#pragma unroll
-  for (int j = 0; j < kPackSize<T>; ++j) {
-    const int column = column_of<T>(packs, lane, j);
-    loaded[j] = column < columns ? static_cast<Wide<T>>(row[column]) : Wide<T>(0);
-  }
-}
-
-template <class T>
-__device__ void store_columns(T* row, bool packs, int64_t columns, const Wide<T> (&numbers)[kPackSize<T>]) {
-  const int lane = threadIdx.x;
-  if (packs && column_of<T>(true, lane, 0) < columns) return store(row + column_of<T>(true, lane, 0), numbers);
-#pragma unroll
-  for (int j = 0; j < kPackSize<T>; ++j) {
-    const int column = column_of<T>(packs, lane, j);
-    if (column < columns) row[column] = static_cast<T>(numbers[j]);
-  }
-}
-
-// Where a block's tile lies.
-struct Tile {
-  int64_t sample, row_tile, column_tile, row_tiles, column_tiles;
-
-  __device__ Tile(const Pictures& shape, int tile_columns)
-      : row_tiles(ceil_div<int64_t>(shape.rows.by, kTileRows)),
-        column_tiles(ceil_div<int64_t>(shape.columns.by, tile_columns)) {
-    const unsigned line = blockIdx.x / static_cast<unsigned>(column_tiles);
-    column_tile = blockIdx.x - line * column_tiles;
-    sample = line / static_cast<unsigned>(row_tiles);
-    row_tile = line - sample * row_tiles;
+  Tiling(const Pictures& shape, int n) : across(1) {
+    while (across < kLanes && across * n < shape.columns.by) across *= 2;
+    columns = across * n;
+    rows_at_once = kLanes / across * kWarps;
+    rows = rows_at_once * kTurns;
+    row_tiles = ceil_div<int64_t>(shape.rows.by, rows);
+    column_tiles = ceil_div<int64_t>(shape.columns.by, columns);
   }
 };
 
-// Each lane's sums over its columns for every row of the tile, and each warp's over its rows for every column.
-template <class T>
-struct TileSums {
-  Wide<T> *rows, *columns, *products;
+// A lane's place in its tile, and the tile's in its picture.
+struct Spot {
+  int64_t sample, row_tile, column_tile, column;
+  int line, place;
 
-  // Products are summed as dz is along the channels: columns where channels come last, else rows.
-  __device__ TileSums(Shared& shared, bool channels_last)
-      : rows(shared.take<Wide<T>>(kTileRows * kRowPitch)),
-        columns(shared.take<Wide<T>>(kWarps * kTileColumns<T>)),
-        products(shared.take<Wide<T>>(channels_last ? kWarps * kTileColumns<T> : kTileRows * kRowPitch)) {}
-
-  static size_t bytes(bool channels_last) {
-    const size_t a = piece<Wide<T>>(kTileRows * kRowPitch), b = piece<Wide<T>>(kWarps * kTileColumns<T>);
-    return a + b + (channels_last ? b : a);
+  template <int N>
+  __device__ Spot(const Tiling& tiling, std::integral_constant<int, N>) {
+    const unsigned row_of_tiles = blockIdx.x / static_cast<unsigned>(tiling.column_tiles);
+    column_tile = blockIdx.x - row_of_tiles * tiling.column_tiles;
+    sample = row_of_tiles / static_cast<unsigned>(tiling.row_tiles);
+    row_tile = row_of_tiles - sample * tiling.row_tiles;
+    const int thread = threadIdx.y * kLanes + threadIdx.x;
+    line = thread / tiling.across, place = thread % tiling.across;
+    column = column_tile * tiling.columns + place * N;
   }
 };
 
-template <class T, bool ChannelsLast>
-__device__ void differentiate_tile(const Gradients<T>& g, const Pictures& shape, const Tile& tile,
-                                   const TileSums<T>& sums, ActOptions<Wide<T>> options) {
-  constexpr int n = kPackSize<T>;
-  const int lane = threadIdx.x, warp = threadIdx.y;
-  const int64_t first_column = tile.column_tile * kTileColumns<T>, columns = shape.columns.by - first_column;
-  Wide<T> column_sums[n] = {}, column_products[n] = {}, scale[n] = {};
-  if (ChannelsLast && g.scale)
-    load_columns(g.scale + tile.sample * shape.channels + first_column, g.packs, columns, scale);
-  for (int r = warp; r < kTileRows; r += kWarps) {
-    const int64_t row = tile.row_tile * kTileRows + r;
-    Wide<T> row_sum = 0, row_product = 0;
-    if (row < shape.rows.by) {
-      const int64_t start = (tile.sample * shape.rows.by + row) * shape.columns.by + first_column;
-      Wide<T> dz[n], y[n], x[n] = {};
-      load_columns(g.dy + start, g.packs, columns, dz);
-      load_columns(g.y + start, g.packs, columns, y);
-      if (g.scale) load_columns(g.x + start, g.packs, columns, x);
-      if (!ChannelsLast && g.scale) load(g.scale + tile.sample * shape.channels + row, false, scale);
+// dz of one lane's columns in one row, and dx; adds to the lane's sums of its columns. Returns the lane's sums of the row:
+// of dz, and of dz * x.
+template <int N, bool ChannelsLast, class T>
+__device__ Pack<Wide<T>, 2> differentiate_row(const Gradients<T>& g, int64_t at, const Wide<T> (&scale)[N],
+                                              Wide<T> (&column_sums)[N], Wide<T> (&column_products)[N],
+                                              ActOptions<Wide<T>> options) {
+  Wide<T> dz[N], y[N], x[N] = {}, sum = 0, product_sum = 0;
+  load(g.dy + at, true, dz);
+  load(g.y + at, true, y);
+  if (g.scale) load(g.x + at, true, x);
 #pragma unroll
-      for (int j = 0; j < n; ++j) {
-        dz[j] = epilogue_slope(dz[j], y[j], options);
-        const Wide<T> product = dz[j] * x[j];
-        row_sum += dz[j];
-        column_sums[j] += dz[j];
-        if (ChannelsLast) column_products[j] += product;
-        else row_product += product;
-        if (g.scale) dz[j] *= scale[j];
-      }
-      store_columns(g.dx + start, g.packs, columns, dz);
-    }
-    sums.rows[r * kRowPitch + lane] = row_sum;
-    if (!ChannelsLast) sums.products[r * kRowPitch + lane] = row_product;
+  for (int j = 0; j < N; ++j) {
+    dz[j] = epilogue_slope(dz[j], y[j], options);
+    const Wide<T> product = dz[j] * x[j];
+    sum += dz[j];
+    column_sums[j] += dz[j];
+    if (ChannelsLast) column_products[j] += product;
+    else product_sum += product;
+    if (g.scale) dz[j] *= scale[j];
   }
-#pragma unroll
-  for (int j = 0; j < n; ++j) {
-    const int place = warp * kTileColumns<T> + column_of<T>(g.packs, lane, j);
-    sums.columns[place] = column_sums[j];
-    if (ChannelsLast) sums.products[place] = column_products[j];
-  }
+  store(g.dx + at, dz);
+  return {sum, product_sum};
 }
 
-template <class A>
-__device__ A sum_of(const A* numbers, int count, int stride) {
-  A sum = 0;
-  for (int i = 0; i < count; ++i) sum += numbers[i * stride];
-  return sum;
-}
-
-template <class T, bool ChannelsLast>
-__global__ void __launch_bounds__(kLanes * kWarps, kBlocksAtOnce)
-    backward_kernel(Gradients<T> g, Pictures shape, ActOptions<Wide<T>> options) {
-  Shared shared;
-  const TileSums<T> sums(shared, ChannelsLast);
-  const Tile tile(shape, kTileColumns<T>);
-  differentiate_tile<T, ChannelsLast>(g, shape, tile, sums, options);
-  __syncthreads();
+// The sums that all lanes of a block hold of their columns, to the tile's place in `sums`.
+template <int N, class W>
+__device__ void add_columns(W* shared, const W (&mine)[N], W* sums, const Spot& spot, const Tiling& tiling,
+                            int64_t columns) {
   const int thread = threadIdx.y * kLanes + threadIdx.x;
-  const int64_t row = tile.row_tile * kTileRows + thread;
-  if (thread < kTileRows && row < shape.rows.by) {
-    const int64_t to = (tile.sample * tile.column_tiles + tile.column_tile) * shape.rows.by + row;
-    if (g.row_sums) g.row_sums[to] = sum_of(sums.rows + thread * kRowPitch, kLanes, 1);
-    if (!ChannelsLast && g.product_sums)
-      g.product_sums[to] = sum_of(sums.products + thread * kRowPitch, kLanes, 1);
-  }
-  for (int c = thread; c < kTileColumns<T>; c += kLanes * kWarps) {
-    const int64_t column = tile.column_tile * kTileColumns<T> + c;
-    if (column >= shape.columns.by) break;
-    const int64_t to = (tile.sample * tile.row_tiles + tile.row_tile) * shape.columns.by + column;
-    if (g.column_sums) g.column_sums[to] = sum_of(sums.columns + c, kWarps, kTileColumns<T>);
-    if (ChannelsLast && g.product_sums) g.product_sums[to] = sum_of(sums.products + c, kWarps, kTileColumns<T>);
+#pragma unroll
+  for (int j = 0; j < N; ++j) shared[j * kLanes * kWarps + thread] = mine[j];
+  __syncthreads();
+  sums += (spot.sample * tiling.row_tiles + spot.row_tile) * columns + spot.column_tile * tiling.columns;
+  for (int c = thread; c < tiling.columns; c += kLanes * kWarps) {
+    if (spot.column_tile * tiling.columns + c >= columns) break;
+    const W* mates = shared + c % N * kLanes * kWarps + c / N;
+    W sum = 0;
+    for (int k = 0; k < tiling.rows_at_once; ++k) sum += mates[k * tiling.across];
+    sums[c] = sum;
   }
 }
 
-// [outer, tiles, inner] summed over the tiles.
-template <class T>
-__global__ void sum_tiles(const Wide<T>* parts, T* sums, int64_t tiles, int64_t inner) {
+template <int N, bool ChannelsLast, class T>
+__global__ void __launch_bounds__(kLanes * kWarps, kBlocksAtOnce)
+    backward_kernel(Gradients<T> g, Pictures shape, Tiling tiling, ActOptions<Wide<T>> options) {
   Shared shared;
-  Wide<T>* rows = shared.take<Wide<T>>(kLanes * blockDim.y);
-  const unsigned groups = static_cast<unsigned>(ceil_div<int64_t>(inner, kLanes));
-  const int64_t outer = blockIdx.x / groups;
-  const int64_t i = (blockIdx.x - outer * groups) * kLanes + threadIdx.x;
-  Wide<T> sum = 0;
+  const Spot spot(tiling, std::integral_constant<int, N>());
+  const int64_t rows = shape.rows.by, columns = shape.columns.by, first_row = spot.row_tile * tiling.rows;
+  const bool inside = spot.column < columns;
+  Wide<T> column_sums[N] = {}, column_products[N] = {}, scale[N] = {};
+  if (ChannelsLast && g.scale && inside) load(g.scale + spot.sample * shape.channels + spot.column, true, scale);
+  for (int64_t above = first_row; above < least(rows, first_row + tiling.rows); above += tiling.rows_at_once) {
+    const int64_t row = above + spot.line;
+    Pack<Wide<T>, 2> sums = {};
+    if (inside && row < rows) {
+      if (!ChannelsLast && g.scale) load(g.scale + spot.sample * shape.channels + row, false, scale);
+      sums = differentiate_row<N, ChannelsLast>(g, (spot.sample * rows + row) * columns + spot.column, scale,
+                                                column_sums, column_products, options);
+    }
+    const int64_t to = (spot.sample * tiling.column_tiles + spot.column_tile) * rows + row;
+    const bool writes = spot.place == 0 && row < rows;
+    if (g.row_sums) {
+      const Wide<T> sum = lanes_sum(sums.at[0], tiling.across);
+      if (writes) g.row_sums[to] = sum;
+    }
+    if (!ChannelsLast && g.product_sums) {
+      const Wide<T> sum = lanes_sum(sums.at[1], tiling.across);
+      if (writes) g.product_sums[to] = sum;
+    }
+  }
+  constexpr int count = N * kLanes * kWarps;
+  if (g.column_sums) add_columns(shared.take<Wide<T>>(count), column_sums, g.column_sums, spot, tiling, columns);
+  if (ChannelsLast && g.product_sums)
+    add_columns(shared.take<Wide<T>>(count), column_products, g.product_sums, spot, tiling, columns);
+}
+
+// [outer, tiles, inner] summed over kTilesAtOnce tiles each, to [outer, fewer tiles, inner].
+template <class W, class Out>
+__global__ void sum_tiles(const W* parts, Out* sums, int64_t tiles, int64_t inner) {
+  Shared shared;
+  W* rows = shared.take<W>(kLanes * blockDim.y);
+  const unsigned groups = static_cast<unsigned>(ceil_div<int64_t>(inner, kLanes)), line = blockIdx.x / groups;
+  const unsigned fewer = static_cast<unsigned>(ceil_div<int64_t>(tiles, kTilesAtOnce));
+  const int64_t outer = line / fewer, first = (line - outer * fewer) * kTilesAtOnce;
+  const int64_t i = (blockIdx.x - line * groups) * kLanes + threadIdx.x;
+  W sum = 0;
   if (i < inner)
-    for (int64_t tile = threadIdx.y; tile < tiles; tile += blockDim.y) sum += parts[(outer * tiles + tile) * inner + i];
+    for (int64_t tile = first + threadIdx.y; tile < least(tiles, first + kTilesAtOnce); tile += blockDim.y)
+      sum += parts[(outer * tiles + tile) * inner + i];
   rows[threadIdx.y * kLanes + threadIdx.x] = sum;
   __syncthreads();
-  if (threadIdx.y == 0 && i < inner)
-    sums[outer * inner + i] = static_cast<T>(sum_of(rows + threadIdx.x, blockDim.y, kLanes));
+  if (threadIdx.y > 0 || i >= inner) return;
+  W total = 0;
+  for (unsigned k = 0; k < blockDim.y; ++k) total += rows[k * kLanes + threadIdx.x];
+  sums[static_cast<int64_t>(line) * inner + i] = static_cast<Out>(total);
 }
 
+// Sums up `parts`, [outer, tiles, inner], over the tiles.
 template <class T>
-void add_up(const Place& place, const Tensor& parts, const Tensor& sums, int64_t outer, int64_t inner) {
-  const int64_t tiles = parts.numel() / (outer * inner);
-  const unsigned rows = static_cast<unsigned>(least<int64_t>(ceil_div<int64_t>(tiles, 4), 16));
-  place.launch(sum_tiles<T>, outer * ceil_div<int64_t>(inner, kLanes), dim3(kLanes, rows),
-               piece<Wide<T>>(kLanes * rows), static_cast<const Wide<T>*>(read<Wide<T>>(parts)), written<T>(sums), tiles,
-               inner);
+void add_up(const Place& place, Tensor parts, const Tensor& sums, int64_t outer, int64_t inner) {
+  using W = Wide<T>;
+  for (;;) {
+    const int64_t tiles = parts.numel() / (outer * inner), fewer = ceil_div<int64_t>(tiles, kTilesAtOnce);
+    const int64_t blocks = outer * fewer * ceil_div<int64_t>(inner, kLanes);
+    const dim3 threads(kLanes, static_cast<unsigned>(least<int64_t>(ceil_div<int64_t>(tiles, 4), 16)));
+    const size_t bytes = piece<W>(kLanes * threads.y);
+    const W* from = read<W>(parts);
+    if (fewer == 1) return place.launch(sum_tiles<W, T>, blocks, threads, bytes, from, written<T>(sums), tiles, inner);
+    const Tensor less = new_sized(parts, {outer, fewer, inner}, parts.scalar_type());
+    place.launch(sum_tiles<W, W>, blocks, threads, bytes, from, written<W>(less), tiles, inner);
+    parts = less;
+  }
 }
 
 // Whether memory holds the pictures row by row, channels last, or in an order of another kind.
@@ -300,31 +286,37 @@ struct Results {
   }
 };
 
+template <int N, class T>
+void differentiate_packs(const Results& to, const Pictures& shape, Gradients<T> g, int64_t samples, bool has_noise,
+                         ActOptions<Wide<T>> options) {
+  const Tiling tiling(shape, N);
+  const ScalarType wide = std::is_same_v<T, double> ? ScalarType::Double : ScalarType::Float;
+  const Tensor row_sums = new_sized(to.dx, {samples, tiling.column_tiles, shape.rows.by}, wide);
+  const Tensor column_sums = new_sized(to.dx, {samples, tiling.row_tiles, shape.columns.by}, wide);
+  const Tensor& channel_sums = shape.channels_last ? column_sums : row_sums;
+  const Tensor& pixel_sums = shape.channels_last ? row_sums : column_sums;
+  const Tensor product_sums = new_sized(to.dx, g.scale ? sizes_of(channel_sums) : std::vector<int64_t>{0}, wide);
+  g.row_sums = written<Wide<T>>(row_sums), g.column_sums = written<Wide<T>>(column_sums);
+  g.product_sums = g.scale ? written<Wide<T>>(product_sums) : nullptr;
+  if (!has_noise) (shape.channels_last ? g.row_sums : g.column_sums) = nullptr;
+  const Place place(to.dx);
+  const size_t bytes = piece<Wide<T>>(N * kLanes * kWarps) * (shape.channels_last ? 2 : 1);
+  place.launch(shape.channels_last ? backward_kernel<N, true, T> : backward_kernel<N, false, T>,
+               samples * tiling.row_tiles * tiling.column_tiles, dim3(kLanes, kWarps), bytes, g, shape, tiling, options);
+  add_up<T>(place, channel_sums, to.db, 1, shape.channels);
+  if (g.scale) add_up<T>(place, product_sums, to.d_scale, samples, shape.channels);
+  if (has_noise) add_up<T>(place, pixel_sums, to.d_noise, samples, shape.pixels);
+}
+
 template <class T>
 void differentiate(const Results& to, const Tensor& dy, const Tensor& y, const Tensor& x,
                    const std::optional<Tensor>& scale, bool has_noise, ActOptions<Wide<T>> options) {
   const Pictures shape = pictures_of(to.dx);
-  const ScalarType wide = std::is_same_v<T, double> ? ScalarType::Double : ScalarType::Float;
-  const int64_t samples = x.size(0), row_tiles = ceil_div<int64_t>(shape.rows.by, kTileRows);
-  const int64_t column_tiles = ceil_div<int64_t>(shape.columns.by, kTileColumns<T>);
-  const Tensor row_sums = new_sized(x, {samples, column_tiles, shape.rows.by}, wide);
-  const Tensor column_sums = new_sized(x, {samples, row_tiles, shape.columns.by}, wide);
-  const Tensor& channel_sums = shape.channels_last ? column_sums : row_sums;
-  const Tensor& pixel_sums = shape.channels_last ? row_sums : column_sums;
-  const Tensor product_sums = new_sized(x, scale ? sizes_of(channel_sums) : std::vector<int64_t>{0}, wide);
-  Gradients<T> g{read<T>(dy), read<T>(y), read<T>(x), read<T>(scale), written<T>(to.dx), written<Wide<T>>(row_sums),
-                 written<Wide<T>>(column_sums), scale ? written<Wide<T>>(product_sums) : nullptr, false};
-  if (!has_noise) (shape.channels_last ? g.row_sums : g.column_sums) = nullptr;
-  // In packs few columns would leave most lanes idle.
-  g.packs = shape.columns.by % kPackSize<T> == 0 && 2 * shape.columns.by >= kTileColumns<T> && aligned(g.dy) && aligned(g.y) && aligned(g.x) && aligned(g.scale) &&
-            aligned(g.dx);
-  const Place place(x);
-  place.launch(shape.channels_last ? backward_kernel<T, true> : backward_kernel<T, false>,
-               samples * row_tiles * column_tiles, dim3(kLanes, kWarps), TileSums<T>::bytes(shape.channels_last), g,
-               shape, options);
-  add_up<T>(place, channel_sums, to.db, 1, shape.channels);
-  if (scale) add_up<T>(place, product_sums, to.d_scale, samples, shape.channels);
-  if (has_noise) add_up<T>(place, pixel_sums, to.d_noise, samples, shape.pixels);
+  const Gradients<T> g{read<T>(dy), read<T>(y), read<T>(x), read<T>(scale), written<T>(to.dx), nullptr, nullptr, nullptr};
+  const bool packs = shape.columns.by % kPackSize<T> == 0 && aligned(g.dy) && aligned(g.y) && aligned(g.x) &&
+                     aligned(g.scale) && aligned(g.dx);
+  const auto run = packs ? differentiate_packs<kPackSize<T>, T> : differentiate_packs<1, T>;
+  run(to, shape, g, x.size(0), has_noise, options);
 }
 
 std::tuple<Tensor, Tensor, Tensor, Tensor> synthesis_epilogue_backward(

@@ -29,18 +29,25 @@ __global__ void any_filter(const In* in, const W* taps, Out* out, int64_t count,
   }
 }
 
+constexpr int kChunk = 4;  // neighbours that are loaded at once
+
 // Sizes of a tile, known to the compiler. Outputs o of the tile and its inputs i meet at tap Up * i - Down * o.
 template <int Up, int Down, int Taps, bool Separable>
 struct Tiling {
   static constexpr int kUp = Up, kDown = Down, kTaps = Taps;
   static constexpr bool kSeparable = Separable;
   static constexpr int kLanes = 32, kWarps = 8, kBlock = kLanes * kWarps;
-  // Outputs in a row that one thread makes of inputs it holds in registers.
-  static constexpr int kColumnsEach = Separable ? 4 * Up : Up, kRowsEach = Separable && Down == 2 ? 2 : 4;
-  static constexpr int kWidth = kLanes * Up, kHeight = kWarps * kRowsEach;
+  // Outputs in a row, and rows, that one thread makes of inputs it holds in registers; and how often it does.
+  static constexpr int kColumnsEach = Separable ? 4 * Up : Up;
+  static constexpr int kRowsEach = Separable && Down == 2 ? 2 : !Separable && Down == 1 && Taps <= 4 ? 8 : 4;
+  static constexpr int kSpans = !Separable && Up * Down == 1 ? 2 : 1;
+  static constexpr int kWidth = kLanes * Up * kSpans, kHeight = kWarps * kRowsEach;
   static constexpr KAOKORE_HD int inputs_of(int outputs) { return ((outputs - 1) * Down + Taps - 1) / Up + 1; }
   static constexpr int kInWidth = inputs_of(kWidth), kInHeight = inputs_of(kHeight);
-  static constexpr int kPitch = kInWidth | 1, kMidPitch = kWidth | 1;  // odd: lanes on different rows, different banks
+  // Chunks that hold a row wherever it begins. Of separable filters neighbouring lanes read neighbouring rows, which an
+  // odd pitch puts into different banks.
+  static constexpr int kChunks = (kInWidth + kChunk - 1 + kChunk - 1) / kChunk;
+  static constexpr int kPitch = Separable ? kInWidth | 1 : kChunks * kChunk, kMidPitch = kWidth | 1;
   static constexpr int kWeights = Separable ? 2 * Taps : Taps * Taps;
 
   static constexpr size_t bytes() {
@@ -82,12 +89,45 @@ __device__ void load_weights(const Tile<G>& tile, const float* taps, float gain,
 
 constexpr int kInFlight = 8;  // loads that a thread has under way at once: memory answers late
 
+// `in` is of the tile's picture, whose rows begin at multiples of kChunk: so chunks lie within it or outside. The pixels
+// of the tile begin at the place returned.
 template <class G, class T>
-__device__ void load_pixels(const Tile<G>& tile, const T* in, float* pixels) {
+__device__ int load_chunks(const Tile<G>& tile, const T* in, int32_t first_x, int32_t first_y, float* pixels) {
+  constexpr int count = G::kInHeight * G::kChunks, in_flight = 4;
+  const int32_t start = first_x & ~(kChunk - 1);
+  for (int first = tile.thread(); first < count; first += in_flight * G::kBlock) {
+    float loaded[in_flight][kChunk];
+#pragma unroll
+    for (int j = 0; j < in_flight; ++j) {
+      const int i = first + j * G::kBlock;
+      const int32_t x = start + i % G::kChunks * kChunk, y = first_y + i / G::kChunks;
+      const bool inside = i < count && 0 <= x && x < tile.x.in && 0 <= y && y < tile.y.in;
+      if (inside) {
+        load(in + y * tile.x.in + x, true, loaded[j]);
+      } else {
+#pragma unroll
+        for (int k = 0; k < kChunk; ++k) loaded[j][k] = 0.f;
+      }
+    }
+#pragma unroll
+    for (int j = 0; j < in_flight; ++j) {
+      const int i = first + j * G::kBlock;
+      if (i < count) *reinterpret_cast<Pack<float, kChunk>*>(pixels + i * kChunk) =
+          {loaded[j][0], loaded[j][1], loaded[j][2], loaded[j][3]};
+    }
+  }
+  return first_x - start;
+}
+
+// Returns the place of the tile's first pixel in `pixels`.
+template <class G, class T>
+__device__ int load_pixels(const Tile<G>& tile, const T* in, bool chunks, float* pixels) {
   constexpr int count = G::kInHeight * G::kInWidth;
   const int32_t first_x = (tile.first_x * G::kDown - tile.x.lead) / G::kUp;  // divides evenly
   const int32_t first_y = (tile.first_y * G::kDown - tile.y.lead) / G::kUp;
   in += tile.picture * tile.x.in * tile.y.in;
+  if constexpr (!G::kSeparable)
+    if (chunks) return load_chunks(tile, in, first_x, first_y, pixels);
   for (int first = tile.thread(); first < count; first += kInFlight * G::kBlock) {
     float loaded[kInFlight];
 #pragma unroll
@@ -103,6 +143,7 @@ __device__ void load_pixels(const Tile<G>& tile, const T* in, float* pixels) {
       if (i < count) pixels[i / G::kInWidth * G::kPitch + i % G::kInWidth] = loaded[j];
     }
   }
+  return 0;
 }
 
 // Adds to Outputs sums in a row what Inputs pixels in a row give them through one row of taps.
@@ -117,35 +158,47 @@ __device__ void add_products(const float (&pixels)[Inputs], const float* weights
     }
 }
 
-// `out` is of the tile's picture; column and row count from the tile's first.
-template <class G, class T>
-__device__ void store_pixel(const Tile<G>& tile, T* out, int column, int row, float sum) {
+// Outputs in a row, of which some may lie beyond the picture. `out` is of the tile's picture; column and row count from
+// the tile's first.
+template <class G, class T, int Outputs>
+__device__ void store_pixels(const Tile<G>& tile, T* out, int column, int row, const float (&sums)[Outputs]) {
   const int32_t x = tile.first_x + column, y = tile.first_y + row;
-  if (x < tile.x.out && y < tile.y.out) out[y * tile.x.out + x] = static_cast<T>(sum);
+  if (y >= tile.y.out) return;
+  if (tile.x.out % Outputs == 0) {  // so that each row begins, and ends, where a pack of outputs does
+    if (x < tile.x.out) store(out + y * tile.x.out + x, sums);
+    return;
+  }
+#pragma unroll
+  for (int c = 0; c < Outputs; ++c)
+    if (x + c < tile.x.out) out[y * tile.x.out + x + c] = static_cast<T>(sums[c]);
 }
 
 // A thread makes kRowsEach rows of kColumnsEach outputs, reading each input row once.
 template <class G, class T>
 __device__ void filter_tile(const Tile<G>& tile, const float* pixels, const float* weights, T* out) {
   constexpr int columns = G::kColumnsEach, rows = G::kRowsEach, inputs = G::inputs_of(columns);
-  float sums[rows][columns] = {};
-  const int first = threadIdx.y * rows * G::kDown / G::kUp * G::kPitch + threadIdx.x * columns * G::kDown / G::kUp;
+  if (tile.first_y + static_cast<int32_t>(threadIdx.y) * rows >= tile.y.out) return;
+  float taps[G::kWeights];  // in registers if they are few
 #pragma unroll
-  for (int i = 0; i < G::inputs_of(rows); ++i) {
-    float line[inputs];
+  for (int k = 0; k < G::kWeights; ++k) taps[k] = weights[k];
+#pragma unroll 1
+  for (int column = threadIdx.x * columns; column < G::kWidth; column += G::kLanes * columns) {
+    float sums[rows][columns] = {};
+    const int first = threadIdx.y * rows * G::kDown / G::kUp * G::kPitch + column * G::kDown / G::kUp;
 #pragma unroll
-    for (int j = 0; j < inputs; ++j) line[j] = pixels[first + i * G::kPitch + j];
+    for (int i = 0; i < G::inputs_of(rows); ++i) {
+      float line[inputs];
 #pragma unroll
-    for (int r = 0; r < rows; ++r) {
-      const int k = G::kUp * i - G::kDown * r;
-      if (0 <= k && k < G::kTaps) add_products<G>(line, weights + k * G::kTaps, sums[r]);
+      for (int j = 0; j < inputs; ++j) line[j] = pixels[first + i * G::kPitch + j];
+#pragma unroll
+      for (int r = 0; r < rows; ++r) {
+        const int k = G::kUp * i - G::kDown * r;
+        if (0 <= k && k < G::kTaps) add_products<G>(line, taps + k * G::kTaps, sums[r]);
+      }
     }
+#pragma unroll
+    for (int r = 0; r < rows; ++r) store_pixels(tile, out, column, threadIdx.y * rows + r, sums[r]);
   }
-#pragma unroll
-  for (int r = 0; r < rows; ++r)
-#pragma unroll
-    for (int c = 0; c < columns; ++c)
-      store_pixel(tile, out, threadIdx.x * columns + c, threadIdx.y * rows + r, sums[r][c]);
 }
 
 // Along x, into `middle`: neighbouring threads take neighbouring rows, each a run of outputs.
@@ -174,20 +227,23 @@ __device__ void filter_columns(const Tile<G>& tile, const float* middle, const f
       line[i] = middle[(threadIdx.y * rows * G::kDown / G::kUp + i) * G::kMidPitch + column];
     add_products<G>(line, weights, sums);
 #pragma unroll
-    for (int r = 0; r < rows; ++r) store_pixel(tile, out, column, threadIdx.y * rows + r, sums[r]);
+    for (int r = 0; r < rows; ++r) {
+      const float one[1] = {sums[r]};
+      store_pixels(tile, out, column, threadIdx.y * rows + r, one);
+    }
   }
 }
 
 template <class G, class T>
 __global__ void __launch_bounds__(G::kBlock)
-    tiled_filter(const T* in, const float* taps, T* out, TiledAxis x, TiledAxis y, float gain) {
+    tiled_filter(const T* in, bool chunks, const float* taps, T* out, TiledAxis x, TiledAxis y, float gain) {
   Shared shared;
   float* weights = shared.take<float>(G::kWeights);
   float* pixels = shared.take<float>(G::kInHeight * G::kPitch);
   const Tile<G> tile(x, y);
   out += tile.picture * x.out * y.out;
   load_weights(tile, taps, gain, weights);
-  load_pixels(tile, in, pixels);
+  const int begin = load_pixels(tile, in, chunks, pixels);
   __syncthreads();
   if constexpr (G::kSeparable) {
     float* middle = shared.take<float>(G::kInHeight * G::kMidPitch);
@@ -195,7 +251,7 @@ __global__ void __launch_bounds__(G::kBlock)
     __syncthreads();
     filter_columns(tile, middle, weights + G::kTaps, out);
   } else {
-    filter_tile(tile, pixels, weights, out);
+    filter_tile(tile, pixels + begin, weights, out);
   }
 }
 
@@ -212,8 +268,9 @@ struct Call {
 template <class G, class T>
 void run_tiled(const Call& call) {
   const TiledAxis x(call.x, G::kWidth), y(call.y, G::kHeight);
+  const bool chunks = x.in % kChunk == 0 && aligned(read<T>(call.in));
   Place(call.in).launch(tiled_filter<G, T>, call.pictures() * x.tiles * y.tiles, dim3(G::kLanes, G::kWarps), G::bytes(),
-                        read<T>(call.in), read<float>(call.taps), written<T>(call.out), x, y,
+                        read<T>(call.in), chunks, read<float>(call.taps), written<T>(call.out), x, y,
                         static_cast<float>(call.gain));
 }
 

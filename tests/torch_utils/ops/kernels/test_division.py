@@ -15,7 +15,8 @@ int main() {
   for (int trial = 0; trial < 2000000; ++trial) {
     const int64_t by = kaokore::most<int64_t>(random() >> (1 + random() % 63), 1);
     const int64_t near = (largest / by - random() % 3) * by, any = random() >> (1 + random() % 63);
-    for (int64_t n : {any, near, near - 1, near + 1, largest, int64_t{0}}) {
+    const int64_t small = ((int64_t{1} << 31) / by - random() % 3) * by;  // where 32 bits begin to do
+    for (int64_t n : {any, near, near - 1, near + 1, largest, int64_t{0}, small - 1, small, small + 1}) {
       if (n < 0) continue;
       const kaokore::Divisor divisor(by);
       if (divisor.quotient(n) == n / by && divisor.remainder(n) == n % by) continue;
