@@ -1,5 +1,6 @@
 """Example inputs for every op, in one place: what the doctor and the trial of a new library run."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from torch_utils.ops.lowpass import design_lowpass
 from torch_utils.ops.upfirdn2d import setup_filter
 
 
+_DRAWN = 2**20  # numbers: drawing them takes far longer than any operator on a GPU does
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
     """What examples are made of: so many pictures, channels and pixels a side, of a type, on a device."""
@@ -28,9 +32,11 @@ class Pictures:
     device: str = "cpu"
 
     def random(self, *shape: int, seed: int) -> Tensor:
-        """Normal numbers, the same on every device."""
-        numbers = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-        return numbers.to(self.device, self.dtype)
+        """Normal numbers, the same on every device; from the _DRAWN-th on they repeat."""
+        count = math.prod(shape)
+        numbers = torch.randn(min(count, _DRAWN), generator=torch.Generator().manual_seed(seed))
+        numbers = numbers.to(self.device, self.dtype)
+        return numbers.repeat(count // _DRAWN + 1)[:count].reshape(shape)
 
     def pictures(self, seed: int = 0) -> Tensor:
         """[count, channels, size, size]"""

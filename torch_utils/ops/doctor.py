@@ -27,7 +27,7 @@ from torch_utils.ops.compiler.build import Builder
 from torch_utils.ops.compiler.cache import cache_folders, writable_folder
 from torch_utils.ops.compiler.library import SOURCES, Library, libraries
 from torch_utils.ops.compiler.toolchain import Toolchain, find_toolchain
-from torch_utils.ops.native import builder_for, load_library
+from torch_utils.ops.native import build_all, builder_for, load_library
 from torch_utils.ops.plain import compiled_ops, plain
 from torch_utils.ops.timing import milliseconds
 from torch_utils.ops.trial import TrialError
@@ -69,7 +69,7 @@ def examine(
         click.echo(line)
     builder = replace(builder_for(toolchain, where, lambda line: click.echo(f"  {line}"), environment), retry=True)
     here = [library for library in wanted if where.type == "cuda" or not library.cuda]
-    failures = [failure for library in here if (failure := prepare(library, builder))]
+    failures = prepare(here, builder)
     failures += compile_only(builder, [library for library in wanted if library.cuda], compile_for)
     has = compiled_ops(where.type, sorted({case.op for case in CASES}))
     differing = 0
@@ -124,31 +124,33 @@ def _cache(folders: Sequence[Path]) -> str:
     return f"{folder} (writable)" if folder == folders[0] else f"{folder}, since {folders[0]} is not writable"
 
 
-def prepare(library: Library, builder: Builder) -> BuildError | StorageError | None:
-    """Build and load a library; what went wrong, also printed, or None."""
-    began = time.monotonic()
-    try:
-        path = builder.build(library)
-        if builder.trial is not None:
-            load_library(library, path)
-    except (BuildError, StorageError) as error:
-        click.echo(f"library   {error}")
-        for line in getattr(error, "details", ()):
-            click.echo(f"          | {line}")
-        return error
-    click.echo(f"library   {library.name}: ready after {time.monotonic() - began:.1f} s, {path}")
-    return None
+def prepare(wanted: Sequence[Library], builder: Builder) -> list[BuildError | StorageError]:
+    """Build libraries side by side and load them; what went wrong, also printed."""
+    began, failures = time.monotonic(), []
+    for library, built in zip(wanted, build_all(builder, wanted), strict=True):
+        try:
+            path = built.result()
+            if builder.trial is not None:
+                load_library(library, path)
+        except (BuildError, StorageError) as error:
+            click.echo(f"library   {error}")
+            for line in getattr(error, "details", ()):
+                click.echo(f"          | {line}")
+            failures.append(error)
+        else:
+            click.echo(f"library   {library.name}: ready after {time.monotonic() - began:.1f} s, {path}")
+    return failures
 
 
 def compile_only(
     builder: Builder, wanted: Sequence[Library], architectures: Sequence[str]
 ) -> list[BuildError | StorageError]:
-    """Compile the CUDA libraries for cards that are not here, one at a time; neither tried nor loaded."""
+    """Compile the CUDA libraries for cards that are not here, a card at a time; neither tried nor loaded."""
     failures = []
     for number in architectures:
         one = replace(builder, architectures=(number.strip(),), trial=None)
         click.echo(f"for compute capability {number.strip()}:")
-        failures += [failure for library in wanted if (failure := prepare(library, one))]
+        failures += prepare(wanted, one)
     return failures
 
 

@@ -64,16 +64,37 @@ struct Pointers {
   T* y;
 };
 
-// For N neighbours from element i on, whose biases are neighbours or the same. The results stay in `numbers` too.
-template <int N, class F, class T>
-__device__ void apply(const F& function, const Pointers<T>& p, int64_t i, const Bias& bias,
-                      ActOptions<Wide<T>> options, Wide<T> (&numbers)[N]) {
-  Wide<T> slopes[N] = {}, added[N] = {};
-  load(p.x + i, true, numbers);
-  if (F::kDerivative) load(p.dy + i, true, slopes);
-  if (p.b) load(p.b + bias.at(i), bias.consecutive, added);
-  function(slopes, numbers, added, options);
-  store(p.y + i, numbers);
+// N neighbours from element i on, whose biases are neighbours or the same.
+template <int N, class T>
+struct Elements {
+  int64_t i;
+  Fetched<N, T> x, dy, b;
+
+  __device__ Elements(const Pointers<T>& p, int64_t i, const Bias& bias) : i(i) {
+    x.fetch(p.x + i);
+    if (p.dy) dy.fetch(p.dy + i);
+    if (p.b) b.fetch(p.b + bias.at(i), bias.consecutive);
+  }
+
+  // The results stay in `numbers` too.
+  template <class F>
+  __device__ void apply(const F& function, T* y, ActOptions<Wide<T>> options, Wide<T> (&numbers)[N]) const {
+    Wide<T> slopes[N], added[N];
+    x.unpack(numbers), dy.unpack(slopes), b.unpack(added);
+    function(slopes, numbers, added, options);
+    store(y + i, numbers);
+  }
+};
+
+// Elements first, first + step, … before end; each(numbers) is called with every result.
+template <int N, class F, class T, class Each>
+__device__ void apply_all(const F& function, const Pointers<T>& p, int64_t first, int64_t step, int64_t end,
+                          const Bias& bias, ActOptions<Wide<T>> options, const Each& each) {
+  Wide<T> numbers[N];
+  for (int64_t i = first; i < end; i += step) {
+    Elements<N, T>(p, i, bias).apply(function, p.y, options, numbers);
+    each(numbers);
+  }
 }
 
 constexpr int64_t kStretch = 8192;  // elements that a block takes
@@ -98,12 +119,12 @@ __global__ void stretches(F function, Pointers<T> p, Wide<T>* sums, int64_t leng
   const int64_t plane = blockIdx.x / stretches_a_plane;
   const int64_t from = (blockIdx.x - plane * stretches_a_plane) * kStretch;
   const int64_t end = plane * length + least(length, from + kStretch);
-  Wide<T> numbers[N], sum = 0;
-  for (int64_t i = plane * length + from + threadIdx.x * N; i < end; i += blockDim.x * N) {
-    apply(function, p, i, bias, options, numbers);
+  Wide<T> sum = 0;
+  apply_all<N>(function, p, plane * length + from + threadIdx.x * N, blockDim.x * N, end, bias, options,
+               [&](const Wide<T>(&numbers)[N]) {
 #pragma unroll
-    for (int j = 0; j < N; ++j) sum += numbers[j];
-  }
+                 for (int j = 0; j < N; ++j) sum += numbers[j];
+               });
   if (F::kDerivative && sums) {
     Shared shared;
     const Wide<T> total = block_sum(shared.take<Wide<T>>(blockDim.x), sum);
@@ -122,13 +143,13 @@ __global__ void columns(F function, Pointers<T> p, Wide<T>* sums, int64_t rows, 
   const int64_t first = (blockIdx.x - row_tile * tiles) * across * N;
   const int rows_at_once = blockDim.x / across, line = threadIdx.x / across, place = threadIdx.x - line * across;
   const int64_t column = first + place * N, end = least(rows, (row_tile + 1) * rows_a_tile);
-  Wide<T> numbers[N], mine[N] = {};
+  Wide<T> mine[N] = {};
   if (line < rows_at_once && column < columns)
-    for (int64_t row = row_tile * rows_a_tile + line; row < end; row += rows_at_once) {
-      apply(function, p, row * columns + column, bias, options, numbers);
+    apply_all<N>(function, p, (row_tile * rows_a_tile + line) * columns + column, rows_at_once * columns,
+                 end * columns, bias, options, [&](const Wide<T>(&numbers)[N]) {
 #pragma unroll
-      for (int j = 0; j < N; ++j) mine[j] += numbers[j];
-    }
+                   for (int j = 0; j < N; ++j) mine[j] += numbers[j];
+                 });
 #pragma unroll
   for (int j = 0; j < N; ++j) partial[j * blockDim.x + threadIdx.x] = mine[j];
   __syncthreads();

@@ -112,21 +112,34 @@ inline bool on_device(const Tensor& x) { return x.is_cuda(); }
 inline void poison(const Tensor&) {}
 #endif
 
-// N numbers: the neighbours from `from` on, or the one there N times. A pointer to neighbours must be aligned for packs.
+// N numbers on their way from memory: neighbours, or one number N times. Fetch all that a thread needs before the first is
+// used: a thread waits at the first use, and what it asked for until then comes in the same time.
 template <int N, class T>
-__device__ void load(const T* from, bool neighbours, Wide<T> (&loaded)[N]) {
-  if (neighbours) {
-    const auto bits = *reinterpret_cast<const typename BitsOf<sizeof(T) * N>::Type*>(from);
+struct Fetched {
+  typename BitsOf<sizeof(T) * N>::Type bits = {};
+  bool neighbours = true;
+
+  // A pointer to neighbours must be aligned for packs.
+  __device__ void fetch(const T* from, bool are_neighbours = true) {
+    neighbours = are_neighbours;
+    if (neighbours) bits = *reinterpret_cast<const decltype(bits)*>(from);
+    else memcpy(&bits, from, sizeof(T));
+  }
+
+  // Zeros where nothing was fetched.
+  __device__ void unpack(Wide<T> (&numbers)[N]) const {
     Pack<T, N> pack;
     memcpy(&pack, &bits, sizeof(bits));
+    if (neighbours) {
 #pragma unroll
-    for (int j = 0; j < N; ++j) loaded[j] = static_cast<Wide<T>>(pack.at[j]);
-  } else {
-    const Wide<T> number = static_cast<Wide<T>>(*from);
+      for (int j = 0; j < N; ++j) numbers[j] = static_cast<Wide<T>>(pack.at[j]);
+    } else {
+      const Wide<T> number = static_cast<Wide<T>>(pack.at[0]);
 #pragma unroll
-    for (int j = 0; j < N; ++j) loaded[j] = number;
+      for (int j = 0; j < N; ++j) numbers[j] = number;
+    }
   }
-}
+};
 
 template <int N, class T>
 __device__ void store(T* to, const Wide<T> (&numbers)[N]) {

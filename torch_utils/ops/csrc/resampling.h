@@ -32,7 +32,8 @@ struct Axis {
 // The same for tiles of outputs, in 32 bits. Zeros put before the first tap, `shift` of them, make the padding a multiple
 // of `up`: so which taps an output meets is known to the compiler.
 struct TiledAxis {
-  int32_t in, out, taps, shift, lead, tiles;  // lead: the padding with the zeros
+  int32_t in, out, taps, shift, lead;  // lead: the padding with the zeros
+  Divisor tiles;
   bool flip;
 
   TiledAxis(const Axis& axis, int32_t outputs_a_tile)

@@ -12,7 +12,7 @@ namespace {
 constexpr int kLanes = 32, kWarps = 8;
 constexpr int kBlocksAtOnce = 4;  // of a multiprocessor; where more are aimed at, ptxas spills registers
 constexpr int kTurns = 8;         // rows that a lane takes, one after the other
-constexpr int kTilesAtOnce = 64;  // whose sums a block adds up
+constexpr int kTilesAtOnce = 256;  // whose sums a block adds up
 
 // How [N, C, H, W] lies in memory. Each picture is a matrix: of channels by pixels, or, channels last, the other way.
 struct Pictures {
@@ -34,39 +34,62 @@ struct Inputs {
   int64_t noise_stride;            // from one sample's noise to the next; 0 where all share one
 };
 
-template <int N, class T>
-__device__ void epilogue(Inputs<T> in, T* y, int64_t i, const Pictures& shape, ActOptions<Wide<T>> options) {
+// N neighbours from element i on.
+template <int N, bool ChannelsLast, class T>
+__device__ void epilogue(const Inputs<T>& in, T* y, int64_t i, const Pictures& shape, ActOptions<Wide<T>> options) {
   const int64_t line = shape.columns.quotient(i), column = i - line * shape.columns.by;
   const int64_t sample = shape.rows.quotient(line), row = line - sample * shape.rows.by;
-  const int64_t channel = shape.channels_last ? column : row, pixel = shape.channels_last ? row : column;
-  Wide<T> value[N], scale[N], noise[N] = {}, bias[N];
-  load(in.x + i, true, value);
-  load(in.b + channel, shape.channels_last, bias);
-  if (in.noise) load(in.noise + sample * in.noise_stride + pixel, !shape.channels_last, noise);
-  if (in.scale) {
-    load(in.scale + sample * shape.channels + channel, shape.channels_last, scale);
+  const int64_t channel = ChannelsLast ? column : row, pixel = ChannelsLast ? row : column;
+  Fetched<N, T> x, scale, noise, b;
+  x.fetch(in.x + i);
+  b.fetch(in.b + channel, ChannelsLast);
+  if (in.noise) noise.fetch(in.noise + sample * in.noise_stride + pixel, !ChannelsLast);
+  if (in.scale) scale.fetch(in.scale + sample * shape.channels + channel, ChannelsLast);
+  Wide<T> values[N], factors[N], noises[N], biases[N];
+  x.unpack(values), scale.unpack(factors), noise.unpack(noises), b.unpack(biases);
 #pragma unroll
-    for (int j = 0; j < N; ++j) value[j] *= scale[j];
+  for (int j = 0; j < N; ++j) {
+    if (in.scale) values[j] *= factors[j];
+    values[j] = bias_act_value<Act::lrelu>(values[j] + noises[j] + biases[j], options);
   }
-#pragma unroll
-  for (int j = 0; j < N; ++j) value[j] = bias_act_value<Act::lrelu>(value[j] + noise[j] + bias[j], options);
-  store(y + i, value);
+  store(y + i, values);
 }
 
-template <class T, int N>
+template <class T, int N, bool ChannelsLast>
 __global__ void forward_kernel(Inputs<T> in, T* y, int64_t count, Pictures shape, ActOptions<Wide<T>> options) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x * N;
   for (int64_t i = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * N; i < count; i += step)
-    epilogue<N>(in, y, i, shape, options);
+    epilogue<N, ChannelsLast>(in, y, i, shape, options);
 }
+
+// The kernel for packs of N, where the pictures lie as they do.
+template <int N, class T>
+void run_forward(const Place& place, const Inputs<T>& in, const Tensor& y, const Pictures& shape,
+                 ActOptions<Wide<T>> options) {
+  const auto kernel = shape.channels_last ? forward_kernel<T, N, true> : forward_kernel<T, N, false>;
+  place.launch(kernel, blocks_for(y.numel() / N, kThreads), kThreads, 0, in, written<T>(y), y.numel(), shape, options);
+}
+
+// Where sums of tiles go: to be added up, or, where there is one tile alone, at once as results. Neither: nobody asks.
+template <class T>
+struct Sums {
+  Wide<T>* parts = nullptr;
+  T* results = nullptr;
+
+  __device__ bool asked() const { return parts || results; }
+  __device__ void put(int64_t i, Wide<T> sum) const {
+    if (parts) parts[i] = sum;
+    else results[i] = static_cast<T>(sum);
+  }
+};
 
 template <class T>
 struct Gradients {
   const T *dy, *y, *x, *scale;  // without a scale x is not read
   T* dx;
-  // Sums of a tile's rows, [N, column tiles, rows], and columns, [N, row tiles, columns]; of dz, and of dz * x, which
-  // belongs to the channels. Null where nobody asks.
-  Wide<T> *row_sums, *column_sums, *product_sums;
+  // Of a tile's rows, [N, column tiles, rows], and columns, [N, row tiles, columns]; of dz, and of dz * x, which belongs
+  // to the channels.
+  Sums<T> rows, columns, products;
 };
 
 // How a block's tile is shared out: each lane takes N neighbouring columns, `across` lanes (a power of two) a row, and
@@ -108,10 +131,12 @@ template <int N, bool ChannelsLast, class T>
 __device__ Pack<Wide<T>, 2> differentiate_row(const Gradients<T>& g, int64_t at, const Wide<T> (&scale)[N],
                                               Wide<T> (&column_sums)[N], Wide<T> (&column_products)[N],
                                               ActOptions<Wide<T>> options) {
-  Wide<T> dz[N], y[N], x[N] = {}, sum = 0, product_sum = 0;
-  load(g.dy + at, true, dz);
-  load(g.y + at, true, y);
-  if (g.scale) load(g.x + at, true, x);
+  Fetched<N, T> dy_there, y_there, x_there;
+  dy_there.fetch(g.dy + at);
+  y_there.fetch(g.y + at);
+  if (g.scale) x_there.fetch(g.x + at);
+  Wide<T> dz[N], y[N], x[N], sum = 0, product_sum = 0;
+  dy_there.unpack(dz), y_there.unpack(y), x_there.unpack(x);
 #pragma unroll
   for (int j = 0; j < N; ++j) {
     dz[j] = epilogue_slope(dz[j], y[j], options);
@@ -127,20 +152,20 @@ __device__ Pack<Wide<T>, 2> differentiate_row(const Gradients<T>& g, int64_t at,
 }
 
 // The sums that all lanes of a block hold of their columns, to the tile's place in `sums`.
-template <int N, class W>
-__device__ void add_columns(W* shared, const W (&mine)[N], W* sums, const Spot& spot, const Tiling& tiling,
+template <int N, class T, class W = Wide<T>>
+__device__ void add_columns(W* shared, const W (&mine)[N], const Sums<T>& sums, const Spot& spot, const Tiling& tiling,
                             int64_t columns) {
   const int thread = threadIdx.y * kLanes + threadIdx.x;
 #pragma unroll
   for (int j = 0; j < N; ++j) shared[j * kLanes * kWarps + thread] = mine[j];
   __syncthreads();
-  sums += (spot.sample * tiling.row_tiles + spot.row_tile) * columns + spot.column_tile * tiling.columns;
+  const int64_t to = (spot.sample * tiling.row_tiles + spot.row_tile) * columns + spot.column_tile * tiling.columns;
   for (int c = thread; c < tiling.columns; c += kLanes * kWarps) {
     if (spot.column_tile * tiling.columns + c >= columns) break;
     const W* mates = shared + c % N * kLanes * kWarps + c / N;
     W sum = 0;
     for (int k = 0; k < tiling.rows_at_once; ++k) sum += mates[k * tiling.across];
-    sums[c] = sum;
+    sums.put(to + c, sum);
   }
 }
 
@@ -152,30 +177,38 @@ __global__ void __launch_bounds__(kLanes * kWarps, kBlocksAtOnce)
   const int64_t rows = shape.rows.by, columns = shape.columns.by, first_row = spot.row_tile * tiling.rows;
   const bool inside = spot.column < columns;
   Wide<T> column_sums[N] = {}, column_products[N] = {}, scale[N] = {};
-  if (ChannelsLast && g.scale && inside) load(g.scale + spot.sample * shape.channels + spot.column, true, scale);
+  if (ChannelsLast && g.scale && inside) {
+    Fetched<N, T> there;
+    there.fetch(g.scale + spot.sample * shape.channels + spot.column);
+    there.unpack(scale);
+  }
   for (int64_t above = first_row; above < least(rows, first_row + tiling.rows); above += tiling.rows_at_once) {
     const int64_t row = above + spot.line;
     Pack<Wide<T>, 2> sums = {};
     if (inside && row < rows) {
-      if (!ChannelsLast && g.scale) load(g.scale + spot.sample * shape.channels + row, false, scale);
+      if (!ChannelsLast && g.scale) {
+        const Wide<T> same = static_cast<Wide<T>>(g.scale[spot.sample * shape.channels + row]);
+#pragma unroll
+        for (int j = 0; j < N; ++j) scale[j] = same;
+      }
       sums = differentiate_row<N, ChannelsLast>(g, (spot.sample * rows + row) * columns + spot.column, scale,
                                                 column_sums, column_products, options);
     }
     const int64_t to = (spot.sample * tiling.column_tiles + spot.column_tile) * rows + row;
     const bool writes = spot.place == 0 && row < rows;
-    if (g.row_sums) {
+    if (g.rows.asked()) {
       const Wide<T> sum = lanes_sum(sums.at[0], tiling.across);
-      if (writes) g.row_sums[to] = sum;
+      if (writes) g.rows.put(to, sum);
     }
-    if (!ChannelsLast && g.product_sums) {
+    if (!ChannelsLast && g.products.asked()) {
       const Wide<T> sum = lanes_sum(sums.at[1], tiling.across);
-      if (writes) g.product_sums[to] = sum;
+      if (writes) g.products.put(to, sum);
     }
   }
   constexpr int count = N * kLanes * kWarps;
-  if (g.column_sums) add_columns(shared.take<Wide<T>>(count), column_sums, g.column_sums, spot, tiling, columns);
-  if (ChannelsLast && g.product_sums)
-    add_columns(shared.take<Wide<T>>(count), column_products, g.product_sums, spot, tiling, columns);
+  if (g.columns.asked()) add_columns(shared.take<Wide<T>>(count), column_sums, g.columns, spot, tiling, columns);
+  if (ChannelsLast && g.products.asked())
+    add_columns(shared.take<Wide<T>>(count), column_products, g.products, spot, tiling, columns);
 }
 
 // [outer, tiles, inner] summed over kTilesAtOnce tiles each, to [outer, fewer tiles, inner].
@@ -199,22 +232,45 @@ __global__ void sum_tiles(const W* parts, Out* sums, int64_t tiles, int64_t inne
   sums[static_cast<int64_t>(line) * inner + i] = static_cast<Out>(total);
 }
 
-// Sums up `parts`, [outer, tiles, inner], over the tiles.
+// The sums of tiles, [outer, tiles, inner], and what becomes of them over all tiles, [outer, inner].
 template <class T>
-void add_up(const Place& place, Tensor parts, const Tensor& sums, int64_t outer, int64_t inner) {
-  using W = Wide<T>;
-  for (;;) {
-    const int64_t tiles = parts.numel() / (outer * inner), fewer = ceil_div<int64_t>(tiles, kTilesAtOnce);
-    const int64_t blocks = outer * fewer * ceil_div<int64_t>(inner, kLanes);
-    const dim3 threads(kLanes, static_cast<unsigned>(least<int64_t>(ceil_div<int64_t>(tiles, 4), 16)));
-    const size_t bytes = piece<W>(kLanes * threads.y);
-    const W* from = read<W>(parts);
-    if (fewer == 1) return place.launch(sum_tiles<W, T>, blocks, threads, bytes, from, written<T>(sums), tiles, inner);
-    const Tensor less = new_sized(parts, {outer, fewer, inner}, parts.scalar_type());
-    place.launch(sum_tiles<W, W>, blocks, threads, bytes, from, written<W>(less), tiles, inner);
-    parts = less;
+class TileSums {
+ public:
+  TileSums(const Tensor& results, int64_t outer, int64_t tiles, int64_t inner)
+      : results_(results), outer_(outer), tiles_(tiles), inner_(inner) {
+    const ScalarType wide = std::is_same_v<T, double> ? ScalarType::Double : ScalarType::Float;
+    if (tiles > 1) parts_ = new_sized(results, {outer, tiles, inner}, wide);
   }
-}
+
+  Sums<T> sums() const {
+    return parts_ ? Sums<T>{written<W>(*parts_), nullptr} : Sums<T>{nullptr, written<T>(results_)};
+  }
+
+  void add_up(const Place& place) {
+    while (parts_) {
+      const int64_t fewer = ceil_div<int64_t>(tiles_, kTilesAtOnce);
+      const int64_t blocks = outer_ * fewer * ceil_div<int64_t>(inner_, kLanes);
+      const dim3 threads(kLanes, static_cast<unsigned>(least<int64_t>(ceil_div<int64_t>(tiles_, 4), 16)));
+      const size_t bytes = piece<W>(kLanes * threads.y);
+      const Tensor parts = *parts_;
+      const W* from = read<W>(parts);
+      if (fewer == 1) {
+        parts_.reset();
+        place.launch(sum_tiles<W, T>, blocks, threads, bytes, from, written<T>(results_), tiles_, inner_);
+      } else {
+        parts_ = new_sized(parts, {outer_, fewer, inner_}, parts.scalar_type());
+        place.launch(sum_tiles<W, W>, blocks, threads, bytes, from, written<W>(*parts_), tiles_, inner_);
+        tiles_ = fewer;
+      }
+    }
+  }
+
+ private:
+  using W = Wide<T>;
+  std::optional<Tensor> parts_;
+  Tensor results_;
+  int64_t outer_, tiles_, inner_;
+};
 
 // Whether memory holds the pictures row by row, channels last, or in an order of another kind.
 enum class Order { contiguous, channels_last, other };
@@ -269,9 +325,8 @@ Tensor synthesis_epilogue(const Tensor& x, const std::optional<Tensor>& scale, c
                            shared_noise ? 0 : shape.pixels};
     const bool packs = shape.columns.by % n == 0 && aligned(inputs.x) && aligned(inputs.scale) &&
                        aligned(inputs.noise) && aligned(inputs.b) && aligned(written<T>(out));
-    const int64_t blocks = blocks_for(out.numel() / (packs ? n : 1), kThreads);
-    Place(x).launch(packs ? forward_kernel<T, n> : forward_kernel<T, 1>, blocks, kThreads, 0, inputs, written<T>(out),
-                    out.numel(), shape, act_options<T>(alpha, gain, clamp));
+    const auto run = packs ? run_forward<n, T> : run_forward<1, T>;
+    run(Place(x), inputs, out, shape, act_options<T>(alpha, gain, clamp));
   });
   if (out.get() != y.get()) torch::stable::copy_(y, out);
   return y;
@@ -290,29 +345,30 @@ template <int N, class T>
 void differentiate_packs(const Results& to, const Pictures& shape, Gradients<T> g, int64_t samples, bool has_noise,
                          ActOptions<Wide<T>> options) {
   const Tiling tiling(shape, N);
-  const ScalarType wide = std::is_same_v<T, double> ? ScalarType::Double : ScalarType::Float;
-  const Tensor row_sums = new_sized(to.dx, {samples, tiling.column_tiles, shape.rows.by}, wide);
-  const Tensor column_sums = new_sized(to.dx, {samples, tiling.row_tiles, shape.columns.by}, wide);
-  const Tensor& channel_sums = shape.channels_last ? column_sums : row_sums;
-  const Tensor& pixel_sums = shape.channels_last ? row_sums : column_sums;
-  const Tensor product_sums = new_sized(to.dx, g.scale ? sizes_of(channel_sums) : std::vector<int64_t>{0}, wide);
-  g.row_sums = written<Wide<T>>(row_sums), g.column_sums = written<Wide<T>>(column_sums);
-  g.product_sums = g.scale ? written<Wide<T>>(product_sums) : nullptr;
-  if (!has_noise) (shape.channels_last ? g.row_sums : g.column_sums) = nullptr;
+  const bool last = shape.channels_last;
+  const int64_t channel_tiles = last ? tiling.row_tiles : tiling.column_tiles;
+  const int64_t pixel_tiles = last ? tiling.column_tiles : tiling.row_tiles;
+  TileSums<T> channels(to.db, 1, samples * channel_tiles, shape.channels);
+  std::optional<TileSums<T>> products, pixels;
+  if (g.scale) products.emplace(to.d_scale, samples, channel_tiles, shape.channels);
+  if (has_noise) pixels.emplace(to.d_noise, samples, pixel_tiles, shape.pixels);
+  (last ? g.columns : g.rows) = channels.sums();
+  if (pixels) (last ? g.rows : g.columns) = pixels->sums();
+  if (products) g.products = products->sums();
   const Place place(to.dx);
-  const size_t bytes = piece<Wide<T>>(N * kLanes * kWarps) * (shape.channels_last ? 2 : 1);
-  place.launch(shape.channels_last ? backward_kernel<N, true, T> : backward_kernel<N, false, T>,
+  const size_t bytes = piece<Wide<T>>(N * kLanes * kWarps) * (last ? 2 : 1);
+  place.launch(last ? backward_kernel<N, true, T> : backward_kernel<N, false, T>,
                samples * tiling.row_tiles * tiling.column_tiles, dim3(kLanes, kWarps), bytes, g, shape, tiling, options);
-  add_up<T>(place, channel_sums, to.db, 1, shape.channels);
-  if (g.scale) add_up<T>(place, product_sums, to.d_scale, samples, shape.channels);
-  if (has_noise) add_up<T>(place, pixel_sums, to.d_noise, samples, shape.pixels);
+  channels.add_up(place);
+  if (products) products->add_up(place);
+  if (pixels) pixels->add_up(place);
 }
 
 template <class T>
 void differentiate(const Results& to, const Tensor& dy, const Tensor& y, const Tensor& x,
                    const std::optional<Tensor>& scale, bool has_noise, ActOptions<Wide<T>> options) {
   const Pictures shape = pictures_of(to.dx);
-  const Gradients<T> g{read<T>(dy), read<T>(y), read<T>(x), read<T>(scale), written<T>(to.dx), nullptr, nullptr, nullptr};
+  const Gradients<T> g{read<T>(dy), read<T>(y), read<T>(x), read<T>(scale), written<T>(to.dx), {}, {}, {}};
   const bool packs = shape.columns.by % kPackSize<T> == 0 && aligned(g.dy) && aligned(g.y) && aligned(g.x) &&
                      aligned(g.scale) && aligned(g.dx);
   const auto run = packs ? differentiate_packs<kPackSize<T>, T> : differentiate_packs<1, T>;

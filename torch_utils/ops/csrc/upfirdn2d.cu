@@ -37,17 +37,20 @@ struct Tiling {
   static constexpr int kUp = Up, kDown = Down, kTaps = Taps;
   static constexpr bool kSeparable = Separable;
   static constexpr int kLanes = 32, kWarps = 8, kBlock = kLanes * kWarps;
-  // Outputs in a row, and rows, that one thread makes of inputs it holds in registers; and how often it does.
-  static constexpr int kColumnsEach = Separable ? 4 * Up : Up;
+  // Outputs in a row, and rows, that one thread makes of inputs it holds in registers.
+  static constexpr int kColumnsEach = Separable ? 4 * Up : Down == 1 ? 2 : 1;
   static constexpr int kRowsEach = Separable && Down == 2 ? 2 : !Separable && Down == 1 && Taps <= 4 ? 8 : 4;
-  static constexpr int kSpans = !Separable && Up * Down == 1 ? 2 : 1;
-  static constexpr int kWidth = kLanes * Up * kSpans, kHeight = kWarps * kRowsEach;
+  static constexpr int kWidth = kLanes * (Separable ? Up : kColumnsEach), kHeight = kWarps * kRowsEach;
   static constexpr KAOKORE_HD int inputs_of(int outputs) { return ((outputs - 1) * Down + Taps - 1) / Up + 1; }
   static constexpr int kInWidth = inputs_of(kWidth), kInHeight = inputs_of(kHeight);
   // Chunks that hold a row wherever it begins. Of separable filters neighbouring lanes read neighbouring rows, which an
   // odd pitch puts into different banks.
   static constexpr int kChunks = (kInWidth + kChunk - 1 + kChunk - 1) / kChunk;
   static constexpr int kPitch = Separable ? kInWidth | 1 : kChunks * kChunk, kMidPitch = kWidth | 1;
+  // Of others neighbouring lanes read pixels kApart apart. Those of a row that are 2 apart lie beside each other: the even
+  // ones first, then the odd ones.
+  static constexpr int kApart = Separable ? 1 : kColumnsEach * Down / Up, kHalf = kPitch / 2;
+  static_assert(kApart == 1 || kApart == 2);
   static constexpr int kWeights = Separable ? 2 * Taps : Taps * Taps;
 
   static constexpr size_t bytes() {
@@ -64,62 +67,71 @@ struct Tile {
   int32_t first_x, first_y;
 
   __device__ Tile(const TiledAxis& x, const TiledAxis& y) : x(x), y(y) {
-    const unsigned line = blockIdx.x / x.tiles, above = line / y.tiles;
-    first_x = (blockIdx.x - line * x.tiles) * G::kWidth;
-    first_y = (line - above * y.tiles) * G::kHeight;
+    const unsigned line = x.tiles.quotient(blockIdx.x), above = y.tiles.quotient(line);
+    first_x = (blockIdx.x - line * static_cast<unsigned>(x.tiles.by)) * G::kWidth;
+    first_y = (line - above * static_cast<unsigned>(y.tiles.by)) * G::kHeight;
     picture = above;
   }
 
   static __device__ int thread() { return threadIdx.y * G::kLanes + threadIdx.x; }
 };
 
+// The tap that is the thread's to load: its place in memory (along one axis alone if the filter is separable, x before y),
+// or -1 for a zero.
 template <class G>
-__device__ void load_weights(const Tile<G>& tile, const float* taps, float gain, float* weights) {
-  for (int i = tile.thread(); i < G::kWeights; i += G::kBlock) {
-    const int row = i / G::kTaps, k = i % G::kTaps;
-    if (G::kSeparable) {
-      const int place = row ? tile.y.place(k) : tile.x.place(k);
-      weights[i] = place < 0 ? 0.f : taps[place] * (row ? gain : 1.f);
-    } else {
-      const int place_x = tile.x.place(k), place_y = tile.y.place(row);
-      weights[i] = place_x < 0 || place_y < 0 ? 0.f : taps[place_y * tile.x.taps + place_x] * gain;
-    }
-  }
+__device__ int place_of_weight(const Tile<G>& tile, int i) {
+  const int row = i / G::kTaps, k = i % G::kTaps;
+  if (G::kSeparable) return row ? tile.y.place(k) : tile.x.place(k);
+  const int place_x = tile.x.place(k), place_y = tile.y.place(row);
+  return place_x < 0 || place_y < 0 ? -1 : place_y * tile.x.taps + place_x;
 }
 
 constexpr int kInFlight = 8;  // loads that a thread has under way at once: memory answers late
 
-// `in` is of the tile's picture, whose rows begin at multiples of kChunk: so chunks lie within it or outside. The pixels
-// of the tile begin at the place returned.
+__device__ inline bool within(int32_t i, int32_t size) { return static_cast<uint32_t>(i) < static_cast<uint32_t>(size); }
+
+template <class G>
+__device__ int place_in_row(int column) {
+  return G::kApart == 1 ? column : column % 2 * G::kHalf + column / 2;
+}
+
+// Four neighbours of a row, of which the first is the `column`-th in shared memory.
+template <class G>
+__device__ void put_chunk(float* row, int column, const Pack<float, kChunk>& chunk) {
+  if constexpr (G::kApart == 1) {
+    *reinterpret_cast<Pack<float, kChunk>*>(row + column) = chunk;
+  } else {
+    *reinterpret_cast<Pack<float, 2>*>(row + column / 2) = {chunk.at[0], chunk.at[2]};
+    *reinterpret_cast<Pack<float, 2>*>(row + G::kHalf + column / 2) = {chunk.at[1], chunk.at[3]};
+  }
+}
+
+// `in` is of the tile's picture, whose rows begin at multiples of kChunk: so chunks lie within it or outside. The tile
+// begins so many pixels into a row as are returned.
 template <class G, class T>
 __device__ int load_chunks(const Tile<G>& tile, const T* in, int32_t first_x, int32_t first_y, float* pixels) {
-  constexpr int count = G::kInHeight * G::kChunks, in_flight = 4;
+  constexpr int count = G::kInHeight * G::kChunks, in_flight = least(ceil_div(count, G::kBlock), kInFlight);
   const int32_t start = first_x & ~(kChunk - 1);
   for (int first = tile.thread(); first < count; first += in_flight * G::kBlock) {
-    float loaded[in_flight][kChunk];
+    Fetched<kChunk, T> chunks[in_flight];
 #pragma unroll
     for (int j = 0; j < in_flight; ++j) {
       const int i = first + j * G::kBlock;
       const int32_t x = start + i % G::kChunks * kChunk, y = first_y + i / G::kChunks;
-      const bool inside = i < count && 0 <= x && x < tile.x.in && 0 <= y && y < tile.y.in;
-      if (inside) {
-        load(in + y * tile.x.in + x, true, loaded[j]);
-      } else {
-#pragma unroll
-        for (int k = 0; k < kChunk; ++k) loaded[j][k] = 0.f;
-      }
+      if (i < count && within(x, tile.x.in) && within(y, tile.y.in)) chunks[j].fetch(in + y * tile.x.in + x);
     }
 #pragma unroll
     for (int j = 0; j < in_flight; ++j) {
       const int i = first + j * G::kBlock;
-      if (i < count) *reinterpret_cast<Pack<float, kChunk>*>(pixels + i * kChunk) =
-          {loaded[j][0], loaded[j][1], loaded[j][2], loaded[j][3]};
+      Pack<float, kChunk> pack;
+      chunks[j].unpack(pack.at);
+      if (i < count) put_chunk<G>(pixels + i / G::kChunks * G::kPitch, i % G::kChunks * kChunk, pack);
     }
   }
   return first_x - start;
 }
 
-// Returns the place of the tile's first pixel in `pixels`.
+// Returns how many pixels into a row of `pixels` the tile begins.
 template <class G, class T>
 __device__ int load_pixels(const Tile<G>& tile, const T* in, bool chunks, float* pixels) {
   constexpr int count = G::kInHeight * G::kInWidth;
@@ -129,18 +141,19 @@ __device__ int load_pixels(const Tile<G>& tile, const T* in, bool chunks, float*
   if constexpr (!G::kSeparable)
     if (chunks) return load_chunks(tile, in, first_x, first_y, pixels);
   for (int first = tile.thread(); first < count; first += kInFlight * G::kBlock) {
-    float loaded[kInFlight];
+    Fetched<1, T> there[kInFlight];
 #pragma unroll
     for (int j = 0; j < kInFlight; ++j) {
       const int i = first + j * G::kBlock;
       const int32_t x = first_x + i % G::kInWidth, y = first_y + i / G::kInWidth;
-      const bool inside = i < count && 0 <= x && x < tile.x.in && 0 <= y && y < tile.y.in;
-      loaded[j] = inside ? static_cast<float>(in[y * tile.x.in + x]) : 0.f;
+      if (i < count && within(x, tile.x.in) && within(y, tile.y.in)) there[j].fetch(in + y * tile.x.in + x);
     }
 #pragma unroll
     for (int j = 0; j < kInFlight; ++j) {
       const int i = first + j * G::kBlock;
-      if (i < count) pixels[i / G::kInWidth * G::kPitch + i % G::kInWidth] = loaded[j];
+      float loaded[1];
+      there[j].unpack(loaded);
+      if (i < count) pixels[i / G::kInWidth * G::kPitch + place_in_row<G>(i % G::kInWidth)] = loaded[0];
     }
   }
   return 0;
@@ -158,47 +171,49 @@ __device__ void add_products(const float (&pixels)[Inputs], const float* weights
     }
 }
 
-// Outputs in a row, of which some may lie beyond the picture. `out` is of the tile's picture; column and row count from
-// the tile's first.
-template <class G, class T, int Outputs>
-__device__ void store_pixels(const Tile<G>& tile, T* out, int column, int row, const float (&sums)[Outputs]) {
-  const int32_t x = tile.first_x + column, y = tile.first_y + row;
-  if (y >= tile.y.out) return;
-  if (tile.x.out % Outputs == 0) {  // so that each row begins, and ends, where a pack of outputs does
-    if (x < tile.x.out) store(out + y * tile.x.out + x, sums);
+// Outputs in a row, of which only so many lie in the picture; in packs if rows begin and end where packs do.
+template <class T, int Outputs>
+__device__ void store_pixels(T* to, int32_t inside, bool packs, const float (&sums)[Outputs]) {
+  if (packs) {
+    if (inside > 0) store(to, sums);
     return;
   }
 #pragma unroll
   for (int c = 0; c < Outputs; ++c)
-    if (x + c < tile.x.out) out[y * tile.x.out + x + c] = static_cast<T>(sums[c]);
+    if (c < inside) to[c] = static_cast<T>(sums[c]);
 }
 
-// A thread makes kRowsEach rows of kColumnsEach outputs, reading each input row once.
+// A thread makes kRowsEach rows of kColumnsEach outputs, reading each input row once. Its tile begins so many pixels into
+// the rows of `pixels`; `out` is of the tile's picture.
 template <class G, class T>
-__device__ void filter_tile(const Tile<G>& tile, const float* pixels, const float* weights, T* out) {
+__device__ void filter_tile(const Tile<G>& tile, const float* pixels, int begin, const float* weights, T* out) {
   constexpr int columns = G::kColumnsEach, rows = G::kRowsEach, inputs = G::inputs_of(columns);
-  if (tile.first_y + static_cast<int32_t>(threadIdx.y) * rows >= tile.y.out) return;
+  const int32_t x = tile.first_x + threadIdx.x * columns, y = tile.first_y + threadIdx.y * rows;
+  if (x >= tile.x.out || y >= tile.y.out) return;
   float taps[G::kWeights];  // in registers if they are few
 #pragma unroll
   for (int k = 0; k < G::kWeights; ++k) taps[k] = weights[k];
-#pragma unroll 1
-  for (int column = threadIdx.x * columns; column < G::kWidth; column += G::kLanes * columns) {
-    float sums[rows][columns] = {};
-    const int first = threadIdx.y * rows * G::kDown / G::kUp * G::kPitch + column * G::kDown / G::kUp;
+  const float* of[inputs];  // the pixels that this thread reads of its first row
 #pragma unroll
-    for (int i = 0; i < G::inputs_of(rows); ++i) {
-      float line[inputs];
+  for (int j = 0; j < inputs; ++j)
+    of[j] = pixels + threadIdx.y * rows * G::kDown / G::kUp * G::kPitch + place_in_row<G>(begin + j) + threadIdx.x;
+  float sums[rows][columns] = {};
 #pragma unroll
-      for (int j = 0; j < inputs; ++j) line[j] = pixels[first + i * G::kPitch + j];
+  for (int i = 0; i < G::inputs_of(rows); ++i) {
+    float line[inputs];
 #pragma unroll
-      for (int r = 0; r < rows; ++r) {
-        const int k = G::kUp * i - G::kDown * r;
-        if (0 <= k && k < G::kTaps) add_products<G>(line, taps + k * G::kTaps, sums[r]);
-      }
+    for (int j = 0; j < inputs; ++j) line[j] = of[j][i * G::kPitch];
+#pragma unroll
+    for (int r = 0; r < rows; ++r) {
+      const int k = G::kUp * i - G::kDown * r;
+      if (0 <= k && k < G::kTaps) add_products<G>(line, taps + k * G::kTaps, sums[r]);
     }
-#pragma unroll
-    for (int r = 0; r < rows; ++r) store_pixels(tile, out, column, threadIdx.y * rows + r, sums[r]);
   }
+  const bool packs = tile.x.out % columns == 0;
+  T* to = out + static_cast<int64_t>(y) * tile.x.out + x;
+#pragma unroll
+  for (int r = 0; r < rows; ++r, to += tile.x.out)
+    if (y + r < tile.y.out) store_pixels(to, tile.x.out - x, packs, sums[r]);
 }
 
 // Along x, into `middle`: neighbouring threads take neighbouring rows, each a run of outputs.
@@ -228,8 +243,8 @@ __device__ void filter_columns(const Tile<G>& tile, const float* middle, const f
     add_products<G>(line, weights, sums);
 #pragma unroll
     for (int r = 0; r < rows; ++r) {
-      const float one[1] = {sums[r]};
-      store_pixels(tile, out, column, threadIdx.y * rows + r, one);
+      const int32_t x = tile.first_x + column, y = tile.first_y + threadIdx.y * rows + r;
+      if (x < tile.x.out && y < tile.y.out) out[y * tile.x.out + x] = static_cast<T>(sums[r]);
     }
   }
 }
@@ -242,8 +257,12 @@ __global__ void __launch_bounds__(G::kBlock)
   float* pixels = shared.take<float>(G::kInHeight * G::kPitch);
   const Tile<G> tile(x, y);
   out += tile.picture * x.out * y.out;
-  load_weights(tile, taps, gain, weights);
+  static_assert(G::kWeights <= G::kBlock);
+  const int weight = tile.thread() < G::kWeights ? place_of_weight(tile, tile.thread()) : -1;
+  const float tap = weight < 0 ? 0.f : taps[weight];  // on its way while the pixels are asked for
   const int begin = load_pixels(tile, in, chunks, pixels);
+  const bool gains = !G::kSeparable || tile.thread() >= G::kTaps;
+  if (tile.thread() < G::kWeights) weights[tile.thread()] = gains ? tap * gain : tap;
   __syncthreads();
   if constexpr (G::kSeparable) {
     float* middle = shared.take<float>(G::kInHeight * G::kMidPitch);
@@ -251,7 +270,7 @@ __global__ void __launch_bounds__(G::kBlock)
     __syncthreads();
     filter_columns(tile, middle, weights + G::kTaps, out);
   } else {
-    filter_tile(tile, pixels + begin, weights, out);
+    filter_tile(tile, pixels, begin, weights, out);
   }
 }
 
@@ -269,7 +288,7 @@ template <class G, class T>
 void run_tiled(const Call& call) {
   const TiledAxis x(call.x, G::kWidth), y(call.y, G::kHeight);
   const bool chunks = x.in % kChunk == 0 && aligned(read<T>(call.in));
-  Place(call.in).launch(tiled_filter<G, T>, call.pictures() * x.tiles * y.tiles, dim3(G::kLanes, G::kWarps), G::bytes(),
+  Place(call.in).launch(tiled_filter<G, T>, call.pictures() * x.tiles.by * y.tiles.by, dim3(G::kLanes, G::kWarps), G::bytes(),
                         read<T>(call.in), chunks, read<float>(call.taps), written<T>(call.out), x, y,
                         static_cast<float>(call.gain));
 }

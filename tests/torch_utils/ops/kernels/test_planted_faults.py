@@ -51,29 +51,29 @@ FAULTS = {
     "no barrier before columns are added up": Fault("bias_act", BARRIER, "", WRONG_NUMBERS, occurrence=1),
     "an element read past the end": Fault(
         "bias_act",
-        "loaded[j] = i < at.end ? static_cast<Wide<T>>(from",
-        "loaded[j] = i <= at.end ? static_cast<Wide<T>>(from",
+        "for (int64_t i = first; i < end;",
+        "for (int64_t i = first; i <= end;",
         READ_BEYOND,
         sanitised=True,
     ),
     "an element written past the end": Fault(
-        "bias_act", "if (i < at.end) to[i]", "if (i <= at.end) to[i]", WRITTEN_BEYOND, sanitised=True
+        "bias_act", "store(y + i, numbers)", "store(y + i + N, numbers)", WRITTEN_BEYOND, sanitised=True
     ),
     "a pixel read past the end": Fault(
         "warp", "column < s.in_width &&", "column <= s.in_width &&", READ_BEYOND, sanitised=True
     ),
     "a pixel read from the next row": Fault("warp", "column < s.in_width &&", "column <= s.in_width &&", WRONG_NUMBERS),
     "a pack read from a place that is not aligned": Fault(
-        "bias_act", "aligned(p.x) && ", "", "misaligned address", sanitised=True
+        "bias_act", "!aligned(p.x) || ", "", "misaligned address", sanitised=True
     ),
     "shared memory written past its end": Fault(
         "upfirdn2d", "(G::kInHeight * G::kPitch)", "(G::kInHeight * G::kPitch - 2)", WRITTEN_BEYOND, sanitised=True
     ),
     "shared memory read that nobody wrote": Fault(
-        "synthesis_epilogue", "kRowPitch, kLanes, 1);", "kRowPitch, kLanes + 1, 1);", WRONG_NUMBERS
+        "synthesis_epilogue", "j < N; ++j) shared[", "j + 1 < N; ++j) shared[", WRONG_NUMBERS
     ),
     "more shared memory taken than asked for": Fault(
-        "synthesis_epilogue", "return a + b + (", "return a + (", "more shared memory is taken than was asked for"
+        "synthesis_epilogue", " * (last ? 2 : 1)", "", "more shared memory is taken than was asked for"
     ),
     "a result left unwritten": Fault("upfirdn2d", "if (x < tile.x.out &&", "if (x + 1 < tile.x.out &&", WRONG_NUMBERS),
     "a bias of the wrong place": Fault(
@@ -82,6 +82,10 @@ FAULTS = {
     "a scale of the wrong sample": Fault(
         "synthesis_epilogue", "in.scale + sample * shape.channels + channel", "in.scale + channel", WRONG_NUMBERS
     ),
+    "an exchange with the lanes of other rows": Fault(
+        "synthesis_epilogue", "lanes_sum(sums.at[0], tiling.across)", "lanes_sum(sums.at[0], kLanes)", WRONG_NUMBERS
+    ),
+    "odd pixels where even ones are": Fault("upfirdn2d", "row + G::kHalf + column / 2", "row + column / 2", WRONG_NUMBERS),
     "a tap too far": Fault("upfirdn2d", "y.place(down.tap + j * y.up.by)", "y.place(down.tap + j)", WRONG_NUMBERS),
     "rows for columns": Fault(
         "warp", "lookup.x_of(x, y), column) * bilinear", "lookup.x_of(x, y), row) * bilinear", WRONG_NUMBERS
