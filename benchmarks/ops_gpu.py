@@ -3,8 +3,8 @@
     python -m benchmarks.ops_gpu
 
 Pictures of 256x256, 64 channels. The bytes of an operator are those it cannot do without: each input read and each
-result written once. Ten calls at once between CUDA events, medians of ten rounds; the copy is timed in the same run. Prints a table and writes
-benchmarks/results/ops_gpu.json. Needs a GPU; ends with 2 where there is none.
+result written once. Ten calls at once between CUDA events, medians of ten rounds; the copy is timed in the same run.
+Prints a table and writes benchmarks/results/ops_gpu.json. Needs a GPU; ends with 2 where there is none.
 """
 
 import statistics

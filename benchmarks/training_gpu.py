@@ -21,7 +21,7 @@ from torch_utils.ops.native import load_ops
 from training.config import DataConfig, TrainConfig
 from training.presets import resolve
 
-ROUNDS = 5
+ROUNDS = 3
 BODIES = ("plain", "compiled")
 
 

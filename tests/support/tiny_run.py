@@ -60,7 +60,7 @@ def png(picture: np.ndarray) -> bytes:
 def weights_digest(run: RunResult) -> str:
     """SHA-256 of everything in the newest checkpoint."""
     path = max(run.folder.glob("checkpoint-*.pt"))
-    contents = torch.load(path, weights_only=True)
+    contents = torch.load(path, weights_only=True, map_location="cpu")
     sha = hashlib.sha256()
 
     def add(value) -> None:

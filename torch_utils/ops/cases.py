@@ -17,7 +17,6 @@ from torch_utils.ops.filtered_lrelu import sizes_of
 from torch_utils.ops.lowpass import design_lowpass
 from torch_utils.ops.upfirdn2d import setup_filter
 
-
 _DRAWN = 2**20  # numbers: drawing them takes far longer than any operator on a GPU does
 
 

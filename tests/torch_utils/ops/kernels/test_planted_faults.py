@@ -85,7 +85,9 @@ FAULTS = {
     "an exchange with the lanes of other rows": Fault(
         "synthesis_epilogue", "lanes_sum(sums.at[0], tiling.across)", "lanes_sum(sums.at[0], kLanes)", WRONG_NUMBERS
     ),
-    "odd pixels where even ones are": Fault("upfirdn2d", "row + G::kHalf + column / 2", "row + column / 2", WRONG_NUMBERS),
+    "odd pixels where even ones are": Fault(
+        "upfirdn2d", "row + G::kHalf + column / 2", "row + column / 2", WRONG_NUMBERS
+    ),
     "a tap too far": Fault("upfirdn2d", "y.place(down.tap + j * y.up.by)", "y.place(down.tap + j)", WRONG_NUMBERS),
     "rows for columns": Fault(
         "warp", "lookup.x_of(x, y), column) * bilinear", "lookup.x_of(x, y), row) * bilinear", WRONG_NUMBERS
