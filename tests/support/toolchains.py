@@ -86,6 +86,25 @@ STABLE_TORCH_LIBRARY_IMPL(kaokore_test, CPU, m) { m.impl("twice", TORCH_BOX(&twi
     return folder
 
 
+def refusing(folder: Path) -> Library:
+    """A library with an op of its own that refuses whatever it is given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "refuse.cpp"
+    registered = """
+#include <torch/headeronly/util/Exception.h>
+#include <stdexcept>
+#include <sstream>
+static Tensor refuse(Tensor x) {
+  STD_TORCH_CHECK(x.dim() > 99, "x of ", x.dim(), " dimensions is not wanted");
+  return x;
+}
+STABLE_TORCH_LIBRARY(kaokore_test, m) { m.def("refuse(Tensor x) -> Tensor"); }
+STABLE_TORCH_LIBRARY_IMPL(kaokore_test, CPU, m) { m.impl("refuse", TORCH_BOX(&refuse)); }
+"""
+    source.write_text(_HEADERS + registered, encoding="utf-8")
+    return Library("ops_cpu", (source,), ())
+
+
 def wrong_warp(folder: Path) -> Path:
     """A folder of sources whose body of kaokore::warp doubles the picture instead of warping it."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,8 @@
 
     python -m torch_utils.ops.trial LIBRARY DEVICE
 
-Loads the library and compares each op it has a body for with the plain one. Prints what differs; exit status 3 then.
+Loads the library, compares each op it has a body for with the plain one, and gives each arguments that it must refuse.
+Prints what is wrong; exit status 3 then.
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 import torch
 
 from torch_utils.errors import BuildError
-from torch_utils.ops.cases import CASES, Pictures
+from torch_utils.ops.cases import CASES, Case, Pictures
 from torch_utils.ops.comparison import compare
 from torch_utils.ops.compiler.library import Library
 from torch_utils.ops.compiler.watched import run_watched
@@ -35,8 +36,22 @@ def try_library(library: Path, device_type: str) -> list[str]:
     torch.ops.load_library(library)
     has = compiled_ops(device_type, [case.op for case in CASES])
     pictures = Pictures(device=device_type)
-    results = [compare(case, pictures) for case in CASES if case.op in has]
-    return [str(result) for result in results if not result.agrees]
+    cases = [case for case in CASES if case.op in has]
+    results = [compare(case, pictures) for case in cases]
+    each = {case.op: case for case in cases}.values()
+    return [str(result) for result in results if not result.agrees] + [
+        f"{case.op}: takes a tensor that does not fit" for case in each if not refuses(case, pictures)
+    ]
+
+
+def refuses(case: Case, pictures: Pictures) -> bool:
+    """Whether the op answers a tensor without dimensions with an error: one thrown in our library, caught in torch."""
+    _, *others = case.arguments(pictures)
+    try:
+        case.overload(torch.zeros((), device=pictures.device), *others)
+    except RuntimeError:
+        return True
+    return False
 
 
 def in_a_process_of_its_own(

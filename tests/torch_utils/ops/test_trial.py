@@ -1,13 +1,17 @@
+import shlex
+import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from tests.support.toolchains import answer, script
+from tests.support.toolchains import answer, refusing, script
 from torch_utils.ops import trial
+from torch_utils.ops.cases import Case, Pictures
 from torch_utils.ops.compiler.build import Builder
 from torch_utils.ops.compiler.library import Library
 from torch_utils.ops.compiler.toolchain import find_toolchain
-from torch_utils.ops.trial import TrialError, in_a_process_of_its_own
+from torch_utils.ops.trial import TrialError, in_a_process_of_its_own, refuses
 
 
 def nothing() -> None:
@@ -24,6 +28,33 @@ def test_a_library_that_crashes_when_it_is_loaded_is_refused(tmp_path):
     path = Builder(toolchain=toolchain, folders=[tmp_path / "cache"], say=print).build(library)
     with pytest.raises(TrialError, match=r"ops_cpu: built, but its first run crashed \(signal 6\)."):
         in_a_process_of_its_own(library, path, nothing)
+
+
+def test_an_error_is_told_even_if_the_compiler_puts_its_own_runtime_into_libraries(tmp_path):
+    toolchain = find_toolchain(cuda=False)
+    if (reason := toolchain.missing(cuda=False)) is not None or toolchain.host is None:
+        pytest.skip(str(reason))
+    real = shlex.join(toolchain.host.command)
+    fond = script(tmp_path / "g++", f'exec {real} "$@" -static-libgcc -static-libstdc++')
+    toolchain = replace(toolchain, host=replace(toolchain.host, command=(str(fond),)))
+    library = refusing(tmp_path / "csrc")
+    path = Builder(toolchain=toolchain, folders=[tmp_path / "cache"], say=print).build(library)
+    program = (
+        "import torch\n"
+        f"torch.ops.load_library({str(path)!r})\n"
+        "try:\n    torch.ops.kaokore_test.refuse(torch.ones(3))\n"
+        "except RuntimeError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "x of 1 dimensions is not wanted" in done.stdout, done
+
+
+def test_an_op_that_takes_what_does_not_fit_is_told_from_one_that_refuses_it():
+    def two(p: Pictures):
+        return p.pictures(), p.pictures()
+
+    assert not refuses(Case("aten::relu", "of pictures", lambda p: (p.pictures(),)), Pictures())
+    assert refuses(Case("aten::mm", "of pictures", two), Pictures())
 
 
 def test_a_file_that_is_no_library_is_refused_with_the_reason(tmp_path):

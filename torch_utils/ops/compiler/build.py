@@ -66,7 +66,7 @@ class Builder:
         if (reason := self.toolchain.missing(cuda=library.cuda)) is not None:
             raise BuildError(f"compiled ops: {reason}.")
         options = self._flags(library)
-        entry = f"{library.name}-{cache_key(library, self.toolchain, (*options, *flags.LINK))}"
+        entry = f"{library.name}-{cache_key(library, self.toolchain, (*options, *flags.link_flags()))}"
         if (found := find_intact(self.folders, entry)) is not None:
             return found
         folder = writable_folder(self.folders)

@@ -1,6 +1,9 @@
 """What the compilers are told: torch's stable ABI, this machine's processor, these cards."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 
 from torch_utils.errors import BuildError
 
@@ -10,7 +13,21 @@ _COMMON = (f"-DTORCH_TARGET_VERSION={TORCH_TARGET}", "-std=c++17", "-O3")
 # Loops may be vectorised where the source says so; nobody reads errno or the floating-point exception flags.
 _LOOPS = ("-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math")
 HOST = (*_COMMON, "-fPIC", "-march=native", *_LOOPS)
-LINK = ("-shared", "-Wl,--no-as-needed", "-Wl,--no-undefined")
+_LINK = ("-shared", "-Wl,--no-as-needed", "-Wl,--no-undefined")
+_RUNTIMES = ("libstdc++.so", "libgcc_s.so")
+
+
+@cache
+def link_flags() -> tuple[str, ...]:
+    """The linker's, and the C++ runtime that this process has loaded, by its files.
+
+    Some compilers are set up to put a copy of the runtime into each library: an error that our code throws would then
+    end the process, for torch catches it with the other copy.
+    """
+    with suppress(OSError):  # not Linux
+        mapped = [line.split(maxsplit=5)[-1] for line in Path("/proc/self/maps").read_text().splitlines()]
+        return (*_LINK, *sorted({path for path in mapped if Path(path).name.startswith(_RUNTIMES)}))
+    return _LINK
 
 
 def cuda_flags(architectures: Sequence[str], known: Sequence[str], *, portable: bool = False) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def _ninja_file(library: Library, toolchain: Toolchain, compiler_flags: Sequence
         compiler = toolchain.host.command
     includes = ["-I", library.sources[0].parent, *(word for folder in headers for word in ("-isystem", folder))]
     compile_words = [*compiler, *compiler_flags, *includes, "-c"]
-    link_words = [*toolchain.host.command, *flags.LINK]
+    link_words = [*toolchain.host.command, *flags.link_flags()]
     sources = [unit[0] if len(unit) == 1 else Path(_TOGETHER) for unit in library.units]
     objects = [f"{path.name}.o" for path in sources]
     lines = [
