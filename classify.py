@@ -94,6 +94,71 @@ def evaluate(
     click.echo("\n".join(evaluate_file(network, data, part, out, _device(device), allow_seen=allow_seen)))
 
 
+@main.command(context_settings=_SETTINGS)
+@click.argument("paths", metavar="IMAGE|FOLDER|ARCHIVE...", nargs=-1, required=True, type=_PATH)
+@click.option("--network", required=True, type=_PATH, help="classifier.safetensors of a run.")
+@click.option("--out", type=_PATH, help="Write a CSV with every probability instead of printing.")
+@click.option("--all", "every", is_flag=True, help="Of archives: labelled pictures too.")
+@_DEVICE
+@_THREADS
+def predict(paths: tuple[Path, ...], network: Path, out: Path | None, every: bool, device: str, threads: int | None):
+    """Name the class of pictures; of an archive, of those that have no label. Nothing is written back into it.
+
+    \b
+    python classify.py predict --network classifier.safetensors face.png folder
+    python classify.py predict --network classifier.safetensors kaokore.zip --out unlabelled.csv
+    """
+    from classification.predict import predict_files
+
+    _use_threads(threads)
+    for said in predict_files(network, paths, out, _device(device), every=every):
+        click.echo(said)
+
+
+@main.command(context_settings=_SETTINGS)
+@click.option("--data", required=True, type=_PATH, help="Archive (.zip) of dataset_tool.py.")
+@click.option("--seeds", default=3, type=click.IntRange(min=1), help="Trainings of each kind.")
+@click.option("--models", help="Separated by commas.  [default: the paper's seven]")
+@click.option("--labels", default="gender,status", help="Label sets.")
+@click.option("--presets", default="paper,modern", help="Rows of each model.")
+@click.option("--split-by", "splits", default="official,book", help="official, holdout, book.")
+@click.option("--weights", default="imagenet", help="imagenet (downloaded) or none.")
+@click.option("--size", type=int, help="Side of what the networks see.  [default: each model's own]")
+@click.option("--epochs", type=click.IntRange(min=1), help="At most.  [default: the preset's]")
+@click.option("--batch", type=click.IntRange(min=2), help="Pictures a step.  [default: the preset's]")
+@click.option("--outdir", type=_PATH, help="Folder of all runs and of the table.  [default: runs/<zip>-table]")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Any option of every training.")
+@_DEVICE
+@_THREADS
+def table(device: str, threads: int | None, models: str | None, labels: str, presets: str, splits: str, **others):
+    """Train and score every model on every label and split, and write a table beside the paper's.
+
+    The same command goes on where it stopped; table.md and table.json are written after each training.
+
+    \b
+    python classify.py table --data kaokore.zip --seeds 3
+    """
+    import shlex
+    import sys
+
+    from classification.models import PAPER_MODELS
+    from classification.splits import parse_splits
+    from classification.table import TableRequest, make_table
+
+    _use_threads(threads)
+    request = TableRequest(
+        models=models.split(",") if models else PAPER_MODELS,
+        labels=labels.split(","),
+        presets=presets.split(","),
+        splits=parse_splits(splits),
+        **others,
+    )
+    status = make_table(request, _device(device), click.echo)
+    if status:
+        click.echo(f"stopped. To go on: {shlex.join(['python', *sys.argv])}")
+    return status
+
+
 def _device(name: str):
     from torch_utils.devices import pick_device
 

@@ -59,7 +59,7 @@ def train(
     """
     with only_writer(folder), torch.random.fork_rng(), Interrupts() as interrupts:
         sweep(folder)
-        _check_same(folder, config)
+        check_same(folder, config)
         learner = prepare(config, archive, device)
         log = log or Log(folder / "log.txt")
         if device.type == "cuda":
@@ -164,7 +164,7 @@ def _line(state: TrainingState, numbers: dict[str, float], seconds: float) -> st
     )
 
 
-def _check_same(folder: Path, config: ClassifierConfig) -> None:
+def check_same(folder: Path, config: ClassifierConfig) -> None:
     """Raise a ConfigError if the folder holds a run with other options."""
     path = folder / CONFIG
     if not path.exists():

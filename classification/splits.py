@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -124,6 +125,14 @@ def _other_split() -> str:
     return "Use --split-by holdout (seeded) or --split-by book."
 
 
-def choices() -> tuple[SplitBy, ...]:
-    """The values of --split-by."""
-    return ("official", "holdout", "book")
+def parse_splits(text: str) -> list[SplitBy]:
+    """ "official,book" → its parts.
+
+    Raises:
+        ConfigError: one that is not there.
+    """
+    names = get_args(SplitBy)
+    for name in text.split(","):
+        if name not in names:
+            raise ConfigError(f"--split-by {name}: no such split. Use {', '.join(names)}, separated by commas.")
+    return [name for name in names if name in text.split(",")]

@@ -55,3 +55,9 @@ def centred(pictures: Tensor, resize: int, size: int) -> Tensor:
 def normalised(pictures: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """uint8 → float32, each channel less its mean over its deviation (both of pictures in [0, 1])."""
     return vision.normalize(vision.to_dtype(pictures, torch.float32, scale=True), list(mean), list(std))
+
+
+def whole_square(picture: Tensor, side: int) -> Tensor:
+    """The largest centred square of a picture, resized: uint8 [N, C, H, W] → uint8 [N, C, side, side]."""
+    square = vision.center_crop(picture, [min(picture.shape[-2:])] * 2)
+    return vision.resize(square, [side, side], antialias=True)
