@@ -55,19 +55,16 @@ def train(device: str, threads: int | None, dry_run: bool, **flags):
     import shlex
     import sys
 
-    from classification.options import TrainFlags, config_of, folder_of
-    from classification.run import train as train_classifier
-    from dataset.archive import Archive
+    from classification.options import TrainFlags, config_of
+    from classification.run import train_as_asked
     from torch_utils.config import to_json
 
     given = TrainFlags(**flags)
-    config = config_of(given)
     if dry_run:
-        click.echo(json.dumps(to_json(config), indent=2))
+        click.echo(json.dumps(to_json(config_of(given)), indent=2))
         return 0
     _use_threads(threads)
-    folder = folder_of(given, config)
-    result = train_classifier(config, Archive.open(given.data), folder, _device(device))
+    result = train_as_asked(given, _device(device))
     if result.interrupted:
         click.echo(f"stopped in epoch {result.epochs + 1}. To go on: {shlex.join(['python', *sys.argv])}")
         return result.interrupted

@@ -215,11 +215,13 @@ def _mistakes(found: Evaluation, archive: Archive) -> np.ndarray | None:
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MOST_MISTAKES]
     if not len(wrong):
         return None
+    known = archive.manifest.original_names
+    names = [known.get(archive.names[place], archive.names[place]) for place in found.places]
     captions: list[Sequence[str]] = [
         (
             str(found.names[found.labels[i]]),
             f"as {found.names[predicted[i]]}",
-            f"{confidence[i]:.1%}  {Path(archive.names[found.places[i]]).stem.removeprefix('img')}",
+            f"{confidence[i]:.1%}  {Path(names[i]).stem}",
         )
         for i in wrong
     ]

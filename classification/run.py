@@ -14,6 +14,7 @@ from classification.checkpoint import resume, save_checkpoint
 from classification.config import MAY_CHANGE, ClassifierConfig
 from classification.learner import Learner, data_words, prepare
 from classification.models import head
+from classification.options import TrainFlags, config_of, folder_of
 from classification.snapshot import ClassifierInfo, save_classifier
 from classification.state import TrainingState, uses_bf16
 from dataset.archive import Archive
@@ -42,6 +43,12 @@ class TrainResult:
     best_epoch: int
     dev_accuracy: float
     interrupted: int = 0
+
+
+def train_as_asked(flags: TrainFlags, device: torch.device) -> TrainResult:
+    """Train as a command line of classify.py train says; see `train`."""
+    config = config_of(flags)
+    return train(config, Archive.open(flags.data), folder_of(flags, config), device)
 
 
 def train(

@@ -77,7 +77,7 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
     source, paper = document["source"] or "source unknown", document["paper"]
     yield f"{document['data']} ({source}), weights: {document['weights']}. Accuracies are percentages, means over the"
     yield "seeds; an interval is Wilson's, for as many pictures as the test part has. The paper's are single runs on"
-    yield f"the {paper['pictures']} test pictures of {paper['source']}; the last column is empty where ours are of others."
+    yield f"the {paper['pictures']} test pictures of {paper['source']}; the last column is empty where ours are others."
     for block in document["blocks"]:
         yield from _block_lines(block)
     if document["attribution"]:

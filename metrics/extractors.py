@@ -1,4 +1,4 @@
-"""Which network turns pictures into features: Inception by default, or a known torch.export program."""
+"""Which network turns pictures into features: Inception by default, a known torch.export program, or a classifier."""
 
 import hashlib
 from dataclasses import dataclass
@@ -89,7 +89,8 @@ def load_extractor(
     if exported is not None and inception_weights is not None:
         raise ConfigError("--extractor and --inception-weights: two networks. Give one of them.")
     if exported is not None:
-        extractor = _load_exported(exported, exported_sha256, device)
+        load = _load_classifier if exported.suffix == ".safetensors" else _load_exported
+        extractor = load(exported, exported_sha256, device)
         if resolution is not None:
             extractor.try_on(resolution)
         return extractor
@@ -111,6 +112,28 @@ def _load_inception(weights: Path, device: torch.device) -> Extractor:
         device=device,
         is_inception=True,
         note=note,
+    )
+
+
+def _load_classifier(path: Path, expected: str | None, device: torch.device) -> Extractor:
+    """A classifier of classify.py up to its head; its file runs no code, so its digest need not be known."""
+    from classification.inference import ClassifierFeatures  # brings torchvision, which is slow to import
+    from classification.snapshot import load_classifier
+
+    classifier = load_classifier(path, device)
+    info = classifier.info
+    if expected is not None and expected.lower() != info.digest:
+        raise ConfigError(
+            f"--extractor {path}: its digest is {info.digest}, not --extractor-sha256 {expected}. Check both."
+        )
+    return Extractor(
+        name=f"{info.model}_{info.label_set.name}",
+        sha256=info.digest,
+        resize=f"to {info.resize}, antialiased, the middle {info.size} of it",
+        network=ClassifierFeatures(classifier),
+        device=device,
+        is_inception=False,
+        note="features of a classifier trained on such pictures",
     )
 
 
