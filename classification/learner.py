@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from classification.config import ClassifierConfig
 from classification.inference import apply
 from classification.inputs import FeatureInputs, Inputs, PictureInputs, View
-from classification.models import build, check_size, features_of, head, input_size, resize_of
+from classification.models import build, channels_last, check_size, features_of, head, input_size, resize_of
 from classification.splits import Division, check_classes, divide, label_set_of
 from classification.weights import load_weights
 from dataset.archive import Archive
@@ -52,7 +52,7 @@ def prepare(config: ClassifierConfig, archive: Archive, device: torch.device) ->
     division = divide(archive, config.data)
     check_classes(archive, config.data, division)
     network, view = prepare_network(config, len(label_set.classes))
-    network.to(device)
+    channels_last(network.to(device))
     places = {part: division.parts[part] for part in ("train", "dev")}
     pictures = {part: archive.load(indices).to(device) for part, indices in places.items()}
     labels = {part: archive.labels[indices, column] for part, indices in places.items()}

@@ -69,8 +69,6 @@ def train(
         check_same(folder, config)
         learner = prepare(config, archive, device)
         log = log or Log(folder / "log.txt")
-        if device.type == "cuda":
-            learner.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         state = TrainingState(config, learner)
         if resume(folder, state):
             log(f"going on after {state.epoch} epochs, {state.step} steps")

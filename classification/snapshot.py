@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from classification.models import build
+from classification.models import build, channels_last
 from classification.weights import Weights, fill, pad_as_tensorflow
 from torch_utils.config import from_json, to_json
 from torch_utils.errors import ConfigError, SnapshotError
@@ -93,7 +93,7 @@ def load_classifier(path: Path | str, device: torch.device | str = "cpu") -> Loa
     if info.weights.tensorflow_padding:
         pad_as_tensorflow(network)
     seen = file.tensors.get(_SEEN, torch.empty(0, dtype=torch.int64))
-    network.eval().requires_grad_(False).to(device)
+    channels_last(network.eval().requires_grad_(False).to(device))
     return LoadedClassifier(network=network, info=info, seen=seen, path=path)
 
 
