@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,8 @@ def train(
         ConfigError: the folder holds a run with other options, or an option is wrong.
         UserError: whatever `prepare` says.
     """
-    with only_writer(folder), torch.random.fork_rng(), Interrupts() as interrupts:
+    own = [device] if device.type == "cuda" else []
+    with only_writer(folder), torch.random.fork_rng(devices=own), Interrupts() as interrupts:
         sweep(folder)
         check_same(folder, config)
         learner = prepare(config, archive, device)
@@ -73,15 +74,21 @@ def train(
         if resume(folder, state):
             log(f"going on after {state.epoch} epochs, {state.step} steps")
         else:
-            _begin(folder, config, learner, log)
+            _begin(folder, config, learner, archive, log)
         return _run(state, archive, folder, interrupts, log)
 
 
-def _begin(folder: Path, config: ClassifierConfig, learner: Learner, log: Callable[[str], None]) -> None:
+def _begin(
+    folder: Path, config: ClassifierConfig, learner: Learner, archive: Archive, log: Callable[[str], None]
+) -> None:
     write_text(folder / CONFIG, json.dumps(to_json(config), indent=2) + "\n")
     counts = ", ".join(f"{len(indices)} {part}" for part, indices in learner.division.parts.items())
     log(f"{config.network.model}, {config.data.label}: {', '.join(learner.label_set.classes)}")
     log(f"pictures: {counts} ({learner.division.how}){', labels shuffled' if config.data.shuffle_labels else ''}")
+    lacking = archive.manifest.lacking if config.data.split_by == "official" else {}
+    if lacking:
+        words = ", ".join(f"{count} {part}" for part, count in lacking.items())
+        log(f"missing: labelled pictures that are not in the archive: {words}")
     precision = "bf16" if uses_bf16(config, learner.device) else "fp32"
     log(
         f"preset {config.preset}, weights {learner.view.weights.source}, {learner.view.size} pixels, "
@@ -169,8 +176,8 @@ def _line(state: TrainingState, numbers: dict[str, float], seconds: float) -> st
     )
 
 
-def check_same(folder: Path, config: ClassifierConfig) -> None:
-    """Raise a ConfigError if the folder holds a run with other options."""
+def check_same(folder: Path, config: ClassifierConfig, may_change: Sequence[str] = MAY_CHANGE) -> None:
+    """Raise a ConfigError if the folder holds a run with other options than these, but for those that may change."""
     path = folder / CONFIG
     if not path.exists():
         return
@@ -178,7 +185,7 @@ def check_same(folder: Path, config: ClassifierConfig) -> None:
         before = from_json(ClassifierConfig, json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, OSError) as error:
         raise ConfigError(f"{path}: not readable ({error}). Use another --outdir.") from error
-    other = {path: pair for path, pair in differences(before, config).items() if path not in MAY_CHANGE}
+    other = {path: pair for path, pair in differences(before, config).items() if path not in may_change}
     if other:
         words = ", ".join(f"{name} was {old}, is {new}" for name, (old, new) in other.items())
         raise ConfigError(f"--outdir {folder}: holds a run with other options ({words}). Use another folder.")

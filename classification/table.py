@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from classification.checkpoint import NAME as CHECKPOINT
 from classification.config import ClassifierConfig, SplitBy
 from classification.evaluate import PREDICTIONS, RESULT, evaluate, majority_share, write_evaluation
 from classification.models import check_model
@@ -69,7 +70,7 @@ class Cell:
         Raises:
             ConfigError: it was trained with others.
         """
-        check_same(self.folder, self.config)
+        check_same(self.folder, self.config, may_change=("data.path",))
         return self.result.exists() and (self.folder / CONFIG).exists()
 
 
@@ -93,6 +94,7 @@ def make_table(request: TableRequest, device: torch.device, say: Callable[[str],
                 return result.interrupted
             classifier = load_classifier(result.snapshot, device)
             document = write_evaluation(cell.result.parent, evaluate(classifier, archive), classifier, archive)
+            (cell.folder / CHECKPOINT).unlink(missing_ok=True)  # four times the weights, and never needed again
             say(f"{number + 1}/{len(cells)}: test accuracy {document['accuracy']:.2%}")
             _write(request, archive, cells)
     _write(request, archive, cells)
