@@ -90,7 +90,7 @@ def prepare_network(config: ClassifierConfig, classes: int) -> tuple[nn.Module, 
     options = config.network
     size = input_size(options.model) if options.size is None else options.size
     check_size(options.model, size)
-    network = build(options.model, classes, config.seed)
+    network = build(options.model, classes, config.seed, size=size)
     weights = load_weights(network, options.model, options.weights)
     if options.train == "head":
         if not isinstance(head(network)[1], nn.Linear):

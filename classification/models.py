@@ -37,20 +37,23 @@ def resize_of(size: int) -> int:
     return round(size * _RESIZE)
 
 
-def build(model: str, classes: int, seed: int = 0) -> nn.Module:
+def build(model: str, classes: int, seed: int = 0, *, size: int | None = None) -> nn.Module:
     """A network with a fresh head of `classes` outputs; its initial weights are a function of the seed.
 
+    Args:
+        size: of the pictures; below its own, Inception has no auxiliary head, which would see less than one pixel.
     Raises:
         ConfigError: no such model.
     """
     check_model(model)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seeding.derive(seed, "classifier", model))
-        return _fresh(model, classes)
+        return _fresh(model, classes, size or input_size(model))
 
 
-def _fresh(model: str, classes: int) -> nn.Module:
-    extra = {"aux_logits": True, "init_weights": True} if model in AUXILIARY else {}
+def _fresh(model: str, classes: int, size: int) -> nn.Module:
+    fits = model != "inception_v3" or size >= input_size(model)
+    extra = {"aux_logits": fits, "init_weights": True} if model in AUXILIARY else {}
     return zoo.get_model(model, weights=None, num_classes=classes, **extra)
 
 
@@ -60,7 +63,7 @@ def check_size(model: str, size: int) -> None:
         raise ConfigError(f"--size {size}: not from 1 to {_LARGEST}. Use {input_size(model)}.")
     try:
         with torch.device("meta"), torch.no_grad():
-            _fresh(model, 2).train()(torch.zeros(2, 3, size, size))
+            _fresh(model, 2, size).train()(torch.zeros(2, 3, size, size))
     except Exception as error:  # a size that does not fit fails in whatever layer comes to nothing first
         raise ConfigError(
             f"--size {size}: {model} does not take it ({one_line(error, 80)}). Use {input_size(model)}."

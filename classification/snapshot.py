@@ -84,7 +84,7 @@ def load_classifier(path: Path | str, device: torch.device | str = "cpu") -> Loa
     file = read_tensors(path, writer="classify.py")
     info = read_info(path, file.document, file.digest)
     try:
-        network = build(info.model, len(info.label_set.classes))
+        network = build(info.model, len(info.label_set.classes), size=info.size)
         tensors = {n.removeprefix(PREFIX): tensor for n, tensor in file.tensors.items() if n.startswith(PREFIX)}
         _check_head(network, tensors)
         fill(network, tensors, str(path))

@@ -15,7 +15,7 @@ import torch
 from classification.checkpoint import NAME as CHECKPOINT
 from classification.config import ClassifierConfig, SplitBy
 from classification.evaluate import PREDICTIONS, RESULT, evaluate, majority_share, write_evaluation
-from classification.models import check_model
+from classification.models import check_model, check_size, input_size
 from classification.options import TrainFlags, config_of
 from classification.run import CONFIG, check_same, train
 from classification.snapshot import load_classifier
@@ -130,6 +130,7 @@ def _check(request: TableRequest, archive: Archive) -> None:
     """All that can be wrong with the data, seen before hours of training."""
     for model in request.models:
         check_model(model)
+        check_size(model, request.size or input_size(model))
     for split in request.splits:
         for label in request.labels:
             data = replace(ClassifierConfig().data, label=label, split_by=split)

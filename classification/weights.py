@@ -83,13 +83,18 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     kept = {name for name in own if name.rpartition(".")[0] in heads and (name in other or name not in tensors)}
     missing = sorted(own.keys() - tensors.keys() - kept)
     wrong = sorted(set(other) - kept)
-    unknown = sorted(tensors.keys() - own.keys())
+    unknown = sorted(name for name in tensors.keys() - own.keys() if not _is_auxiliary(name))
     if wrong or missing or unknown:
         raise ConfigError(
             f"{where}: not of this network ({len(missing)} tensors missing, {len(unknown)} unknown, {len(wrong)} of "
             f"another shape; first: {(wrong + missing + unknown)[0]}). Give the weights of the --model named."
         )
     network.load_state_dict({name: own[name] if name in kept else tensors[name] for name in own})
+
+
+def _is_auxiliary(name: str) -> bool:
+    """Of a head that a network of smaller pictures does without."""
+    return name.lower().startswith("aux")
 
 
 def _heads(network: nn.Module) -> set[str]:
@@ -100,7 +105,7 @@ def _heads(network: nn.Module) -> set[str]:
         name
         for name, layer in network.named_modules()
         if isinstance(layer, nn.Linear | nn.Conv2d) and layer.weight.shape[0] == outputs
-        if layer is last or name.lower().startswith("aux")
+        if layer is last or _is_auxiliary(name)
     }
 
 

@@ -218,7 +218,7 @@ def rewritten(path: Path, to: Path, change) -> Path:
 def test_the_whole_table_of_the_papers_networks_runs_end_to_end(repository, tmp_path):
     """Seven networks, two labels, one epoch, drawn faces: within ten minutes on two cores."""
     faces = tmp_path / "faces.zip"
-    tool = [sys.executable, "dataset_tool.py", "demo", "--out", faces, "--count", 120, "--resolution", 64]
+    tool = [sys.executable, "dataset_tool.py", "demo", "--out", faces, "--count", 60, "--resolution", 64]
     subprocess.run(list(map(str, tool)), cwd=repository, check=True, capture_output=True)
     command = [
         "classify.py", "table", "--data", faces, "--seeds", 1, "--presets", "paper", "--split-by", "holdout",

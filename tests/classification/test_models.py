@@ -84,6 +84,13 @@ def test_an_unknown_model_is_named_with_its_neighbour():
         check_model("fasterrcnn_resnet50_fpn")  # torchvision's, but not a classifier
 
 
+def test_inception_below_its_size_does_without_the_auxiliary_head():
+    with torch.device("meta"):
+        network = build("inception_v3", 4, size=128)
+        main, others = logits_of(network.train()(torch.zeros(2, 3, 128, 128)))
+    assert (main.shape, others) == ((2, 4), [])
+
+
 @pytest.mark.parametrize(("model", "size"), [("inception_v3", 64), ("vgg11", 16), ("vit_b_16", 128), ("resnet18", 0)])
 def test_a_size_that_does_not_fit_is_refused_before_any_work(model, size):
     with pytest.raises(ConfigError, match=f"--size {size}: .* Use {input_size(model)}."):

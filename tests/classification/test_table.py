@@ -69,6 +69,12 @@ def test_other_options_in_the_same_folder_are_refused_before_training(discs, tmp
         make_table(request(discs, tmp_path / "t", **small, batch=4), CPU, lambda _: None)
 
 
+def test_a_size_that_one_network_does_not_take_is_said_before_any_training(discs, tmp_path):
+    with pytest.raises(ConfigError, match="--size 16: vgg11 does not take it"):
+        make_table(request(discs, tmp_path / "t", models=[NAME, "vgg11"]), CPU, lambda _: None)
+    assert not (tmp_path / "t").exists()
+
+
 def test_a_split_that_cannot_be_made_is_said_before_any_training(discs, tmp_path):
     with pytest.raises(ConfigError, match="says of no picture which book it is from"):
         make_table(request(discs, tmp_path / "t", splits=["holdout", "book"]), CPU, lambda _: None)
