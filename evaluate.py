@@ -13,15 +13,18 @@ _PATH = click.Path(path_type=Path)
 @click.option("--network", type=_PATH, help="Snapshot (.safetensors, .pkl, .pt).")
 @click.option("--compare", type=_PATH, help="Instead of a snapshot: another archive, to see how low a score can be.")
 @click.option("--compare-split", help="Split of that archive. Default: all.")
-@click.option("--data", type=_PATH, help="Archive (.zip) of real pictures; not needed for eq_t, eq_t_frac, eq_r.")
-@click.option("--metrics", default="fid", help="fid, kid, eq_t, eq_t_frac, eq_r, or with a count: fid5k,kid.")
+@click.option("--data", type=_PATH, help="Archive (.zip) of real pictures; not needed for eq_... and class_agreement.")
+@click.option("--metrics", default="fid", help="fid, kid, class_agreement, eq_t, …, or with a count: fid5k,kid.")
 @click.option(
     "--num-samples",
     type=click.IntRange(1, 10_000_000),
-    help="Generated pictures. Default: fid 50000, kid 2000, eq_... 1000.",
+    help="Generated pictures. Default: fid 50000, kid 2000, others 1000.",
 )
 @click.option("--split", help="Split of the archive. Default: the one trained on, else all.")
-@click.option("--extractor", type=_PATH, help="Features by this torch.export program (.pt2) instead of Inception.")
+@click.option("--classifier", type=_PATH, help="For class_agreement: a classifier of classify.py train.")
+@click.option(
+    "--extractor", type=_PATH, help="Features by this .pt2 program, or by a classifier, instead of Inception."
+)
 @click.option("--extractor-sha256", help="Its digest, if it is not one we know.")
 @click.option("--inception-weights", type=_PATH, help="torch-fidelity's Inception weights, if they are a file.")
 @click.option("--seed", default=0, type=click.IntRange(min=0), help="Of the latents, of KID's subsets, of moves.")
@@ -43,6 +46,7 @@ def main(**options):
     python evaluate.py --network S.safetensors --data kaokore.zip --metrics fid,kid --out scores.json
     python evaluate.py --network S.safetensors --data kaokore.zip --metrics kid --extractor features.pt2
     python evaluate.py --network S.safetensors --metrics eq_t,eq_t_frac,eq_r
+    python evaluate.py --network S.safetensors --metrics class_agreement --classifier classifier.safetensors
     python evaluate.py --compare kaokore.zip --compare-split test --data kaokore.zip --split train --metrics kid800
     """
     from metrics.evaluate import Request, evaluate, summary, write_results

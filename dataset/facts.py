@@ -19,7 +19,7 @@ class Facts:
         crops: {picture name: where it was cut from}.
         books: {picture name: its book}, of absent pictures too: a split by book is the same for a part of the set.
         split_classes: {picture name: classes that a split by book shall spread evenly}, of absent pictures too.
-        lacking: {split: labelled pictures of it that are absent}.
+        lacking: {split: labelled pictures of it that are absent}; lacking_names: their names, where known.
         notes: lines to print.
     """
 
@@ -36,6 +36,7 @@ class Facts:
     attribution: str = ""
     redistribution: str = ""
     lacking: dict[str, int] = field(default_factory=dict)
+    lacking_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 

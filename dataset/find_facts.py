@@ -60,6 +60,7 @@ def _manifest_facts(source: Source, prefix: str) -> Facts:
         attribution=found.attribution,
         redistribution=found.redistribution,
         lacking=dict(found.lacking),
+        lacking_names=dict(found.lacking_names),
         notes=([note] if found.absent else []) + ([found.redistribution] if found.redistribution else []),
     )
 

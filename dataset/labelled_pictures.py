@@ -22,7 +22,7 @@ class LabelledPictures:
 
     Attributes:
         entries: (file name, class index of each category).
-        missing: files that labels.csv names and that are not there; known of folders.
+        missing: files that labels.csv names and that are not there; "" where a zip has only their number.
     """
 
     def __init__(self, root: Path | str, split: str, categories: Sequence[str], *, strict: bool, unlabelled: bool):
@@ -91,7 +91,9 @@ class LabelledPictures:
         chosen = archive.indices(self.split)
         lacking = archive.manifest.lacking
         count = sum(lacking.values()) if self.split == "all" else lacking.get(self.split, 0)
-        self.missing = [""] * count
+        named = archive.manifest.lacking_names
+        names = [name for split, found in named.items() if self.split in ("all", split) for name in found]
+        self.missing = [*names, *[""] * (count - len(names))]
         self._asked = len(chosen) + count
         return [(archive.names[place], archive.labels[place].tolist()) for place in chosen]
 

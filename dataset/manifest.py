@@ -11,6 +11,7 @@ from dataset.image_api import Region
 from dataset.leakage import Crop
 from torch_utils.errors import DataError
 from torch_utils.labels import UNLABELLED, LabelSet
+from torch_utils.text import printable
 
 NAME = "dataset.json"
 MAX_CLASSES = 100_000
@@ -34,6 +35,7 @@ class Manifest:
     original_names: dict[str, str] = field(default_factory=dict)
     crops: dict[str, Crop] = field(default_factory=dict)
     lacking: dict[str, int] = field(default_factory=dict)  # split → pictures of it that the source lacked
+    lacking_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     absent: tuple[str, ...] = ()  # described, but not among the pictures
 
 
@@ -74,6 +76,7 @@ def parse_manifest(text: bytes, names: Sequence[str], where: str, *, absent_too:
         original_names=_original_names(document, where),
         crops=_crops(document, where),
         lacking=_lacking(document, where),
+        lacking_names=_lacking_names(document, where),
         absent=absent,
         **{key: _text(document, key, where) for key in TEXTS},
     )
@@ -185,6 +188,14 @@ def _lacking(document: dict[str, Any], where: str) -> dict[str, int]:
     if not isinstance(given, dict) or not all(type(count) is int for count in given.values()):
         raise DataError(f"{where}: lacking is not an object of numbers. Make it again with dataset_tool.py pack.")
     return given
+
+
+def _lacking_names(document: dict[str, Any], where: str) -> dict[str, tuple[str, ...]]:
+    given = document.get("lacking_names") or {}
+    lists = given.values() if isinstance(given, dict) else [None]
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
+        raise DataError(f"{where}: lacking_names is not an object of lists. Make it again with dataset_tool.py pack.")
+    return {split: tuple(printable(name) for name in names) for split, names in given.items()}
 
 
 def _described(document: dict[str, Any]) -> set[str]:

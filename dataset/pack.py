@@ -125,8 +125,9 @@ def _as_asked(facts: Facts, options: PackOptions) -> Facts:
             )
         with_split = {name: facts.books[name] for name in facts.split_classes if name in facts.books}
         splits = split_by_book(with_split, facts.split_classes, options.split_seed)
-        lacking = Counter(split for name, split in splits.items() if name not in set(facts.pictures))
-        facts = replace(facts, splits=splits, lacking=dict(lacking))
+        absent = {name: split for name, split in splits.items() if name not in set(facts.pictures)}
+        by_split = {split: tuple(n for n in absent if absent[n] == split) for split in sorted(set(absent.values()))}
+        facts = replace(facts, splits=splits, lacking=dict(Counter(absent.values())), lacking_names=by_split)
     return facts
 
 
@@ -231,6 +232,7 @@ def _describe(facts: Facts, packed: Sequence[str], main_set: str | None) -> Desc
         original_names=[printable(facts.originals.get(name, name)) for name in packed],
         crops=[facts.crops.get(name) for name in packed],
         lacking=facts.lacking,
+        lacking_names=facts.lacking_names,
         main_set=main_set,
         source=facts.source,
         licence=facts.licence,

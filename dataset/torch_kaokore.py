@@ -29,7 +29,7 @@ class Kaokore(Dataset[tuple[Any, Any]]):
         entries: (file name, label), in the order of labels.csv; with several categories the label is a tuple.
         classes: class names in index order (of several categories: a tuple of such).
         class_to_idx: {class name: index}, of the first category.
-        missing: names of files that are not there; of a zip, as many empty strings.
+        missing: names of files that are not there; "" where a zip has only their number.
 
     Raises:
         DataError: missing or damaged files, no labels.

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dataset import manifest
@@ -28,7 +28,7 @@ class Description:
     Attributes:
         labels: {set name: class index of each picture or None}.
         crops: where each picture was cut from, None where unknown; empty where nothing is known.
-        lacking: {split: pictures of it that the source lacked}.
+        lacking: {split: pictures of it that the source lacked}; lacking_names: their names, where known.
         main_set: the set to offer to other trainers under their key `labels`; None offers none.
     """
 
@@ -38,6 +38,7 @@ class Description:
     original_names: Sequence[str]
     crops: Sequence[Crop | None] = ()
     lacking: Mapping[str, int] = field(default_factory=dict)
+    lacking_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     main_set: str | None = None
     source: str = ""
     licence: str = ""
@@ -122,7 +123,7 @@ def _document(names: Sequence[str], description: Description) -> dict[str, Any]:
 
 
 def _where_known(names: Sequence[str], description: Description) -> dict[str, Any]:
-    """The keys `crops` and `lacking`, where there is something to say."""
+    """The keys `crops`, `lacking` and `lacking_names`, where there is something to say."""
     crops = description.crops
     known = {
         name: {
@@ -133,4 +134,10 @@ def _where_known(names: Sequence[str], description: Description) -> dict[str, An
         for name, crop in zip(names, crops or [None] * len(names), strict=True)
         if crop
     }
-    return ({"crops": known} if known else {}) | ({"lacking": description.lacking} if description.lacking else {})
+    absent = {split: [PurePosixPath(name).name for name in found] for split, found in description.lacking_names.items()}
+    facts = {
+        "crops": known,
+        "lacking": description.lacking,
+        "lacking_names": {split: found for split, found in absent.items() if found},
+    }
+    return {key: value for key, value in facts.items() if value}

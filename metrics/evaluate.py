@@ -4,18 +4,21 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from dataset.archive import Archive
+from metrics import class_agreement
+from metrics.class_agreement import AgreementMetric
 from metrics.equivariance import EquivarianceMetric, check_movable
 from metrics.extractors import load_extractor
 from metrics.fakes import NOISE, evaluation_pictures
 from metrics.metric import Metric
 from metrics.reference import DEFAULT_CACHE
 from metrics.score import Asked, Result, of_kind, parse_names, score
+from metrics.score_classes import score_classes
 from metrics.score_generator import score_generator
 from networks.snapshot import LoadedGenerator, load_generator
 from sampling.pictures import check_psi
@@ -25,6 +28,9 @@ from torch_utils.errors import ConfigError
 from torch_utils.files import write_text
 from torch_utils.log import note
 from torch_utils.ops.native import OpsMode, load_ops
+
+if TYPE_CHECKING:
+    from classification.snapshot import LoadedClassifier
 
 _MODES = {1: "grey", 3: "RGB"}
 
@@ -40,6 +46,7 @@ class Request:
     metrics: str = "fid"
     num_samples: int | None = None
     split: str | None = None
+    classifier: Path | None = None
     extractor: Path | None = None
     extractor_sha256: str | None = None
     inception_weights: Path | None = None
@@ -70,7 +77,8 @@ def evaluate(request: Request) -> list[Result]:
     names = [name.strip() for name in request.metrics.split(",")]
     asked = parse_names(names, request.num_samples)
     of_features, moves = of_kind(asked, Metric), of_kind(asked, EquivarianceMetric)
-    _check(request, of_features, moves)
+    classes = of_kind(asked, AgreementMetric)
+    _check(request, of_features, moves, classes)
     device = pick_device(request.device)
     real = None if request.data is None else Archive.open(request.data)
     if request.network is None:
@@ -81,24 +89,22 @@ def evaluate(request: Request) -> list[Result]:
     loaded = load_generator(request.network, device)
     for item in moves:
         check_movable(item.metric, item.name, loaded.network)
+    judge = _judge(request, loaded, device) if classes else None
     results: list[Result] = []
     if real is not None:
         subject = _snapshot(loaded, real, request)
         results += _against(real, subject, names, request, device) if of_features else []
-    return results + score_generator(
-        moves,
-        loaded.network,
-        loaded.info,
-        seed=request.seed,
-        psi=request.psi,
-        batch=request.batch,
-        about=_about(loaded, request),
-    )
+    sampled = {"seed": request.seed, "psi": request.psi, "batch": request.batch, "about": _about(loaded, request)}
+    if judge is not None:
+        results += score_classes(classes, loaded.network, loaded.info, judge, **sampled)
+    return results + score_generator(moves, loaded.network, loaded.info, **sampled)
 
 
 def summary(result: Result) -> str:
     """How many pictures, and against what, in a few words."""
     recipe = result.recipe
+    if "judged_pictures" in recipe:
+        return class_agreement.words(recipe)
     if "reference" not in recipe:
         return f"{recipe['fake_pictures']} pictures, moves: {recipe['moves']}"
     counts = f"{recipe['fake_pictures']} against {recipe['real_pictures']} of {recipe['reference']}"
@@ -110,7 +116,22 @@ def write_results(path: Path, results: Sequence[Result]) -> None:
     write_text(path, json.dumps([result.to_json() for result in results], indent=2, ensure_ascii=False) + "\n")
 
 
-def _check(request: Request, of_features: Sequence[Asked[Metric]], moves: Sequence[Asked[EquivarianceMetric]]) -> None:
+def _judge(request: Request, loaded: LoadedGenerator, device: torch.device) -> "LoadedClassifier":
+    """The classifier, of a label set that the generator has."""
+    from classification.snapshot import load_classifier  # brings torchvision, which is slow to import
+
+    assert request.classifier is not None
+    classifier = load_classifier(request.classifier, device)
+    class_agreement.column_of(loaded.info, classifier)
+    return classifier
+
+
+def _check(
+    request: Request,
+    of_features: Sequence[Asked[Metric]],
+    moves: Sequence[Asked[EquivarianceMetric]],
+    classes: Sequence[Asked[AgreementMetric]],
+) -> None:
     """Raise a ConfigError for options that are wrong by themselves or lack one another."""
     if (request.network is None) == (request.compare is None):
         raise ConfigError("nothing to score, or two things. Give either --network SNAPSHOT or --compare ARCHIVE.")
@@ -121,6 +142,12 @@ def _check(request: Request, of_features: Sequence[Asked[Metric]], moves: Sequen
         raise ConfigError(f"--metrics {of_features[0].name}: compares with real pictures. Give --data ARCHIVE.")
     if moves and request.network is None:
         raise ConfigError(f"--metrics {moves[0].name}: moves a generator, not pictures. Give --network SNAPSHOT.")
+    if classes and request.network is None:
+        raise ConfigError(f"--metrics {classes[0].name}: asks a generator for classes. Give --network SNAPSHOT.")
+    if classes and request.classifier is None:
+        raise ConfigError(f"--metrics {classes[0].name}: needs a judge. Give --classifier FILE of classify.py train.")
+    if request.classifier is not None and not classes:
+        raise ConfigError(f"--classifier {request.classifier}: used by class_agreement alone. Add it to --metrics.")
 
 
 def _against(

@@ -1,8 +1,6 @@
-"""Which network turns pictures into features: Inception by default, or a known torch.export program."""
+"""Which network turns pictures into features: Inception by default, a known torch.export program, or a classifier."""
 
 import hashlib
-import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +9,9 @@ from torch import Tensor
 
 from metrics import features
 from torch_utils.errors import ConfigError
+from torch_utils.exported import KNOWN_PROGRAMS, open_program
+from torch_utils.text import one_line
 
-# Loading a .pt2 can run code (torch falls back to full unpickling), so only these are opened, or one whose digest the
-# user repeats.
-KNOWN_EXTRACTORS = {
-    "a392783c79ba5f98a9324cfdb90256a4728541ade298b6be489a75b2a0d44b6e": "mobilenet_v2",
-}
 _CPU_BATCH = 8  # more is no faster there, and a program may keep every activation
 _GPU_BATCH = 64
 
@@ -68,7 +63,7 @@ class Extractor:
             except Exception as error:  # an exported program refuses a shape in many ways
                 raise ConfigError(
                     f"extractor {self.name}: does not take {count} pictures of {resolution}×{resolution} "
-                    f"({features.one_line(error)}). Export it with dynamic N, H and W."
+                    f"({one_line(error)}). Export it with dynamic N, H and W."
                 ) from error
 
 
@@ -94,7 +89,8 @@ def load_extractor(
     if exported is not None and inception_weights is not None:
         raise ConfigError("--extractor and --inception-weights: two networks. Give one of them.")
     if exported is not None:
-        extractor = _load_exported(exported, exported_sha256, device)
+        load = _load_classifier if exported.suffix == ".safetensors" else _load_exported
+        extractor = load(exported, exported_sha256, device)
         if resolution is not None:
             extractor.try_on(resolution)
         return extractor
@@ -119,46 +115,44 @@ def _load_inception(weights: Path, device: torch.device) -> Extractor:
     )
 
 
-def _load_exported(path: Path, expected: str | None, device: torch.device) -> Extractor:
-    if not path.is_file():
-        raise ConfigError(f"--extractor {path}: no such file. Give a torch.export program (.pt2).")
-    content = path.read_bytes()  # read once: what is opened below is what the digest is of
-    digest = hashlib.sha256(content).hexdigest()
-    _check_digest(path, digest, expected)
-    program = _open(path, content, device)
+def _load_classifier(path: Path, expected: str | None, device: torch.device) -> Extractor:
+    """A classifier of classify.py up to its head; its file runs no code, so its digest need not be known."""
+    from classification.inference import ClassifierFeatures  # brings torchvision, which is slow to import
+    from classification.snapshot import load_classifier
+
+    classifier = load_classifier(path, device)
+    info = classifier.info
+    if expected is not None and expected.lower() != info.digest:
+        raise ConfigError(
+            f"--extractor {path}: its digest is {info.digest}, not --extractor-sha256 {expected}. Check both."
+        )
     return Extractor(
-        name=KNOWN_EXTRACTORS.get(digest, path.stem),
-        sha256=digest,
-        resize="inside the program",
-        network=features.register_program(f"exported-{digest}", program),
+        name=f"{info.model}_{info.label_set.name}",
+        sha256=info.digest,
+        resize=f"to {info.resize}, antialiased, the middle {info.size} of it",
+        network=ClassifierFeatures(classifier),
         device=device,
         is_inception=False,
+        note="features of a classifier trained on such pictures",
     )
 
 
-def _check_digest(path: Path, digest: str, expected: str | None) -> None:
-    if expected is not None and expected.lower() != digest:
-        raise ConfigError(
-            f"--extractor {path}: its SHA-256 is {digest}, not --extractor-sha256 {expected}. Check both."
-        )
-    if expected is None and digest not in KNOWN_EXTRACTORS:
-        raise ConfigError(
-            f"--extractor {path}: not a known extractor, its SHA-256 is {digest}. Opening it could run code: "
-            "if you trust it, repeat the digest with --extractor-sha256."
-        )
-
-
-def _open(path: Path, content: bytes, device: torch.device) -> torch.nn.Module:
+def _load_exported(path: Path, expected: str | None, device: torch.device) -> Extractor:
+    program, digest = open_program(path, expected)
     try:
-        with warnings.catch_warnings():
-            # torch.export's own reader makes tensors of a read-only buffer, and copies them later.
-            warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)
-            program = torch.export.load(io.BytesIO(content))
-        return moved(program, device).module()
-    except Exception as error:  # torch raises whatever its format's parts raise; the file is the user's
+        module = moved(program, device).module()
+    except Exception as error:  # torch raises whatever the program's steps raise; the file is the user's
         raise ConfigError(
-            f"--extractor {path}: not a torch.export program ({features.one_line(error)}). Give a .pt2 file."
+            f"--extractor {path}: cannot be used on {device} ({one_line(error)}). Give another .pt2 file."
         ) from error
+    return Extractor(
+        name=KNOWN_PROGRAMS.get(digest, path.stem),
+        sha256=digest,
+        resize="inside the program",
+        network=features.register_program(f"exported-{digest}", module),
+        device=device,
+        is_inception=False,
+    )
 
 
 def moved(program: torch.export.ExportedProgram, device: torch.device) -> torch.export.ExportedProgram:

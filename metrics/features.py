@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from torch_utils.errors import ConfigError
+from torch_utils.text import one_line
 
 INCEPTION = "inception-v3-compat"
 # The first digits of the SHA-256 of the weights that define FID; torch-fidelity's file name carries them.
@@ -146,8 +147,3 @@ def kernel_distance(real: Tensor, fake: Tensor, *, subsets: int, subset_size: in
         verbose=False,
     )
     return float(result[KEY_METRIC_KID_MEAN]), float(result[KEY_METRIC_KID_STD])
-
-
-def one_line(error: Exception, limit: int = 160) -> str:
-    """What an outside library says, short enough to stand inside our own line."""
-    return " ".join(str(error).split())[:limit] or type(error).__name__

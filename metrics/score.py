@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from dataset.archive import Archive
-from metrics import equivariance, fid, kid
+from metrics import class_agreement, equivariance, fid, kid
+from metrics.class_agreement import AgreementMetric
 from metrics.equivariance import EquivarianceMetric
 from metrics.extractors import Extractor
 from metrics.features import library_version
@@ -21,9 +22,14 @@ from metrics.reference import DEFAULT_CACHE, choose, real_features
 from torch_utils.errors import ConfigError
 
 # A new metric is a file and a line here.
-METRICS: dict[str, Metric | EquivarianceMetric] = {"fid": fid.METRIC, "kid": kid.METRIC, **equivariance.METRICS}
+METRICS: dict[str, Metric | EquivarianceMetric | AgreementMetric] = {
+    "fid": fid.METRIC,
+    "kid": kid.METRIC,
+    "class_agreement": class_agreement.METRIC,
+    **equivariance.METRICS,
+}
 
-AnyMetric = TypeVar("AnyMetric", bound=Metric | EquivarianceMetric)
+AnyMetric = TypeVar("AnyMetric", bound=Metric | EquivarianceMetric | AgreementMetric)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +84,7 @@ def parse_names(names: Sequence[str], num_samples: int | None = None) -> list[As
 
 
 def of_kind(asked: Sequence[Asked[Any]], kind: type[AnyMetric]) -> list[Asked[AnyMetric]]:
-    """Those that are computed in one way: from features (Metric) or by moving a generator (EquivarianceMetric)."""
+    """Those that are computed in one way: from features, by moving a generator, or by a classifier."""
     return [item for item in asked if isinstance(item.metric, kind)]
 
 

@@ -1,17 +1,12 @@
 """Snapshots: one .safetensors file with weights, configs and provenance, checked by digest, running no code."""
 
-import errno
-import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from networks.interface import Generator, ImageSpec
@@ -22,11 +17,10 @@ from networks.stylegan2_generator import StyleGAN2GeneratorConfig
 from networks.stylegan3_generator import StyleGAN3GeneratorConfig
 from torch_utils.config import from_json, to_json
 from torch_utils.errors import ConfigError, SnapshotError
-from torch_utils.files import atomic_write
+from torch_utils.tensor_file import read_tensors, write_tensors
 
 FORMAT = "kaokore-stylegan snapshot 1"
 EMA = "ema."
-_DOCUMENT_KEY, _DIGEST_KEY = "kaokore_stylegan", "sha256"
 
 # A new generator is a line here; a kind never changes its meaning once released.
 GENERATORS = {
@@ -51,14 +45,7 @@ def save_snapshot(path: Path | str, info: SnapshotInfo, parts: Mapping[str, Mapp
     Args:
         parts: tensors by part: "ema" always; "generator", "discriminator", "augment" for transfer.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in named_by_part(parts).items()}
-    document = json.dumps(_document(info), sort_keys=True, ensure_ascii=False)
-    metadata = {_DOCUMENT_KEY: document, _DIGEST_KEY: _digest(document, sorted(tensors.items()))}
-    with atomic_write(path) as temporary:
-        try:
-            save_file(tensors, temporary, metadata=metadata)
-        except SafetensorError as error:
-            raise OSError(_errno_of(str(error)), str(error)) from error
+    write_tensors(path, _document(info), named_by_part(parts))
 
 
 def named_by_part(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -101,34 +88,8 @@ def read_snapshot(path: Path | str, prefixes: tuple[str, ...]) -> tuple[Snapshot
     if is_public(path):
         imported = read_public(path, [prefix.removesuffix(".") for prefix in prefixes])
         return imported.info, named_by_part(imported.parts)
-    if not path.is_file():
-        raise SnapshotError(f"{path}: no such file. Give a snapshot-….safetensors of a run folder.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if _DOCUMENT_KEY not in metadata or _DIGEST_KEY not in metadata:
-                raise SnapshotError(f"{path}: a .safetensors file of another program. Give one that train.py saved.")
-            document = metadata[_DOCUMENT_KEY]
-            names = sorted(file.keys())
-            digest = _digest(document, ((name, file.get_tensor(name)) for name in names))
-            wanted = {name: file.get_tensor(name) for name in names if name.startswith(prefixes)}
-    except (SafetensorError, OSError, UnicodeDecodeError, ValueError) as error:
-        raise SnapshotError(
-            f"{path}: not a readable snapshot, it may be cut short or of another format "
-            f"({error}). Use another snapshot."
-        ) from error
-    if digest != metadata[_DIGEST_KEY]:
-        raise SnapshotError(f"{path}: damaged, its SHA-256 is not the one it was saved with. Use another copy.")
-    return _info(path, document, digest), wanted
-
-
-def _digest(document: str, tensors: Iterable[tuple[str, Tensor]]) -> str:
-    """SHA-256 over the document and every tensor's name, type, shape and bytes, in order of names."""
-    sha = hashlib.sha256(document.encode())
-    for name, tensor in tensors:
-        sha.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return sha.hexdigest()
+    file = read_tensors(path, prefixes)
+    return _info(path, file.document, file.digest), file.tensors
 
 
 def _document(info: SnapshotInfo) -> dict[str, Any]:
@@ -170,9 +131,3 @@ def _info(path: Path, text: str, digest: str) -> SnapshotInfo:
         raise SnapshotError(
             f"{path}: its header is not understood ({error}). Use the version that saved it."
         ) from error
-
-
-def _errno_of(message: str) -> int:
-    """safetensors reports the operating system's error as text only."""
-    number = re.search(r"os error (\d+)", message)
-    return int(number[1]) if number else errno.EIO

@@ -13,7 +13,7 @@ PARTS = {  # part → parts it may import besides itself
     "networks": ("torch_utils",),
     "sampling": ("networks", "torch_utils"),
     "editing": ("networks", "torch_utils"),
-    "metrics": ("sampling", "dataset", "networks", "torch_utils"),
+    "metrics": ("sampling", "classification", "dataset", "networks", "torch_utils"),
     "classification": ("dataset", "torch_utils"),
     "painting": ("classification", "networks", "dataset", "torch_utils"),
     "explorer": ("sampling", "editing", "networks", "torch_utils"),
@@ -32,9 +32,10 @@ SCRIPTS = {  # script → the part it fronts; a script that is not here gets tor
 }
 OUTSIDERS = {  # library → the modules it may enter through
     "torch_fidelity": ("metrics/features.py", "metrics/extractors.py"),
-    "tensorboard": ("training/report.py",),
-    "torch.utils.tensorboard": ("training/report.py",),
-    "safetensors": ("networks/snapshot.py",),
+    "tensorboard": ("torch_utils/curves.py",),
+    "torch.utils.tensorboard": ("torch_utils/curves.py",),
+    "torchvision": tuple(f"classification/{name}.py" for name in ("models", "weights", "transforms")),
+    "safetensors": ("torch_utils/tensor_file.py",),
     "urllib3": ("dataset/web/http.py",),
     "tenacity": ("dataset/web/downloads.py",),
     "tensorflow": ("dataset/tf_kaokore.py",),

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from dataset.archive import Archive
+from metrics.class_agreement import AgreementMetric
 from metrics.equivariance import EquivarianceMetric, check_movable
 from metrics.extractors import Extractor, load_extractor
 from metrics.fakes import evaluation_pictures
@@ -15,6 +16,7 @@ from metrics.score import Asked, Result, check_reference, of_kind, parse_names, 
 from metrics.score_generator import score_generator
 from networks.interface import Generator
 from torch_utils import distributed
+from torch_utils.errors import ConfigError
 from training.config import TrainConfig, passes
 from training.outputs import snapshot_info
 from training.state import TrainingState
@@ -31,6 +33,8 @@ class Evaluation:
     @classmethod
     def prepare(cls, config: TrainConfig, archive: Archive, device: torch.device) -> "Evaluation":
         """Load the feature extractor, if a metric of features is asked for."""
+        if of_kind(parse_names(config.metrics.names), AgreementMetric):
+            raise ConfigError("--metrics class_agreement: not during training. Score a snapshot with evaluate.py.")
         of_features = of_kind(parse_names(config.metrics.names), Metric)
         if not of_features or not distributed.is_main():  # the main process scores
             return cls(archive=archive, config=config, extractor=None)

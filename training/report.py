@@ -9,12 +9,12 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from torch_utils import distributed
+from torch_utils.curves import open_curves
 from torch_utils.files import write_text
 
 
@@ -52,12 +52,8 @@ class Writer:
         self._begin(images_seen)
 
     def _begin(self, images_seen: int) -> None:
-        # TensorBoard's switch for writing without TensorFlow, which is slow to load and loud where it is installed.
-        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
-        from torch.utils.tensorboard.writer import SummaryWriter  # slow to import, needed by a real run only
-
         _drop_later_lines(self._path, images_seen)
-        self._board = SummaryWriter(str(self._curves), purge_step=images_seen + 1)
+        self._board = open_curves(self._curves, images_seen + 1)
 
     def go_back(self, images_seen: int) -> None:
         """Take back what was told of later images."""

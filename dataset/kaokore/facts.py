@@ -15,6 +15,7 @@ from dataset.kaokore.labels import (
     LICENCE,
     NATIVE_FOLDER,
     REDISTRIBUTION,
+    SPLITS,
     LabelRow,
     read_labels,
     source_name,
@@ -44,6 +45,7 @@ def kaokore_facts(source: Source, prefix: str) -> Facts:
     index = _index(source, prefix, text)
     label_sets = index.label_sets if index else LABEL_SETS
     records = index.by_name if index else {}
+    absent = sorted(rows.keys() - set(pictures.values()))
     native = folder.endswith(f"{NATIVE_FOLDER}/")
     facts = Facts(
         pictures=list(pictures),
@@ -54,7 +56,8 @@ def kaokore_facts(source: Source, prefix: str) -> Facts:
         licence=LICENCE,
         attribution=ATTRIBUTION,
         redistribution=REDISTRIBUTION,
-        lacking=dict(Counter(rows[name].split for name in sorted(rows.keys() - set(pictures.values())))),
+        lacking=dict(Counter(rows[name].split for name in absent)),
+        lacking_names={split: tuple(n for n in absent if rows[n].split == split) for split in SPLITS},
         notes=_notes(rows, pictures, where),
     )
     for name, row in rows.items():

@@ -6,10 +6,11 @@ import re
 import pytest
 import torch
 
-from metrics.extractors import KNOWN_EXTRACTORS, load_extractor, moved
+from metrics.extractors import load_extractor, moved
 from metrics.features import INCEPTION
 from tests.support.tiny_program import TinyFeatures, extractor_of, write_program
 from torch_utils.errors import ConfigError
+from torch_utils.exported import KNOWN_PROGRAMS
 
 
 def pictures(count: int = 5, size: int = 16, channels: int = 3) -> torch.Tensor:
@@ -54,7 +55,7 @@ def test_another_digest_than_the_files_is_refused_without_opening(program, monke
 
 def test_a_known_program_needs_no_digest_and_has_its_name(program, monkeypatch):
     path, digest = program
-    monkeypatch.setitem(KNOWN_EXTRACTORS, digest, "known_by_us")
+    monkeypatch.setitem(KNOWN_PROGRAMS, digest, "known_by_us")
     assert load_extractor(exported=path).name == "known_by_us"
 
 

@@ -11,12 +11,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from networks import snapshot as snapshots
 from networks.interface import ImageSpec
 from networks.snapshot import SnapshotInfo, fill, load_generator, read_snapshot, save_snapshot
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
 from sampling.labels import labels_for_seeds
 from sampling.pictures import generate_pictures
+from torch_utils import tensor_file
 from torch_utils.errors import SnapshotError, StorageError
 from torch_utils.labels import LabelSet
 
@@ -52,7 +52,7 @@ def rewritten(path: Path, change) -> Path:
     with safe_open(path, framework="pt") as file:
         document = change(json.loads(file.metadata()["kaokore_stylegan"]))
     text = document if isinstance(document, str) else json.dumps(document)
-    digest = snapshots._digest(text, sorted(tensors.items()))
+    digest = tensor_file._digest(text, sorted(tensors.items()))
     save_file(tensors, path, metadata={"kaokore_stylegan": text, "sha256": digest})
     return path
 
@@ -153,9 +153,9 @@ def test_a_full_disk_is_one_line_and_the_older_snapshot_stays(tmp_path, monkeypa
 
     def full(tensors, to, metadata):
         Path(to).write_bytes(b"half")
-        raise snapshots.SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        raise tensor_file.SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(snapshots, "save_file", full)
+    monkeypatch.setattr(tensor_file, "save_file", full)
     with pytest.raises(StorageError, match="no space left on the disk"):
         save(path)
     assert path.read_bytes() == before

@@ -22,15 +22,21 @@ TINY = (
 )
 
 
-def write_archive(path: Path, *, count: int = 24, resolution: int = 16, labels: bool = True) -> Path:
-    """An archive of coloured discs; two label sets with gaps, two splits."""
+def write_archive(
+    path: Path, *, count: int = 24, resolution: int = 16, labels: bool = True, grain: bool = False
+) -> Path:
+    """An archive of coloured discs; two label sets with gaps, two splits.
+
+    grain: a little noise on each picture, so that no two are the same.
+    """
     rng = np.random.default_rng(5)
     names = [f"00000/img{index:08d}.png" for index in range(count)]
     colour = {name: int(rng.integers(2)) for name in names}
     size = {name: int(rng.integers(3)) for name in names[: count - 2]}
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
-            archive.writestr(name, png(disc(resolution, colour[name], size.get(name, 0), rng)))
+            picture = disc(resolution, colour[name], size.get(name, 0), rng)
+            archive.writestr(name, png(picture + rng.integers(0, 9, picture.shape, np.uint8) if grain else picture))
         manifest: dict = {"labels": None, "licence": "CC0", "attribution": "drawn by a test"}
         if labels:
             manifest["label_sets"] = {

@@ -1,0 +1,1 @@
+"""Classifiers of labelled pictures: training, scores, predictions, and the paper's table."""
