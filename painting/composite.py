@@ -52,7 +52,7 @@ def composite_windows(
         alphas: opacities of each group's windows, [n, h, w] each.
         groups: the windows; together they hold each of the N strokes once.
         colours: [N, 3].
-        background: [3], without gradient.
+        background: [3], or a canvas [3, H, W]; without gradient.
         prefixes: after how many strokes to keep the canvas, rising.
     Returns:
         [len(prefixes), 3, H, W]
@@ -71,7 +71,8 @@ class _Windows(torch.autograd.Function):
         colours: Tensor,
         *alphas: Tensor,
     ) -> Tensor:
-        picture = background[:, None, None].repeat(1, canvas.height, canvas.width)
+        ground = background if background.dim() == 3 else background[:, None, None]
+        picture = ground.expand(3, canvas.height, canvas.width).clone()
         kept = picture.new_empty(len(prefixes), *picture.shape)
         strokes, slot = list(_slices(groups)), 0
         needs_backward = any(ctx.needs_input_grad)

@@ -7,7 +7,6 @@ reads as a painting. No painter network, no agent: the rasteriser's gradient alo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F

@@ -31,7 +31,7 @@ def paint(
 
     Args:
         strokes: numbers in 0…1, [N, len(brush.columns)].
-        background: RGB in 0…1, [3].
+        background: RGB in 0…1, [3], or a canvas to go on with, [3, H, W].
         prefixes: after how many strokes to keep the canvas, rising; by default after the last.
         order: "closest" (smooth, for optimisation) or "last" (as Learning to Paint's discs overwrite each other).
         cap: no stroke covers more than this, 0…1.

@@ -6,7 +6,7 @@ exactly.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ SMALLEST, LARGEST = 16, 4096  # of a canvas's shorter side; the longer one may b
 MOST_OBLONG = 4
 MOST_STROKES = 100_000
 _MOST_BYTES = 64_000_000
+_AT_ONCE = 32  # strokes whose opacities are in memory together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +67,23 @@ class StrokeSet:
         rounded = (self.strokes.double() * 10**DECIMALS).round() / 10**DECIMALS
         return replace(self, strokes=rounded.float())
 
-    def paint(self, canvas: Canvas | None = None, prefixes: Sequence[int] | None = None) -> Tensor:
-        """The picture, or the canvas after each of these numbers of strokes: RGB in 0…1, [len(prefixes), 3, H, W]."""
-        header = self.header
-        with torch.no_grad():
-            return paint(
-                brush_named(header.brush),
-                self.strokes,
-                torch.tensor(header.background),
-                canvas or header.canvas,
-                prefixes=prefixes,
-                order=header.order,
-                cap=header.cap,
-            )
+    def paint(self, canvas: Canvas | None = None) -> Tensor:
+        """The picture, on a canvas of any size: RGB in 0…1, [3, H, W]."""
+        return next(self.canvases([len(self.strokes)], canvas))
+
+    @torch.no_grad()
+    def canvases(self, counts: Iterable[int], canvas: Canvas | None = None) -> Iterator[Tensor]:
+        """The canvas after each of these numbers of strokes, which rise: RGB in 0…1, [3, H, W] each."""
+        header, done = self.header, 0
+        canvas, brush = canvas or header.canvas, brush_named(header.brush)
+        picture = torch.tensor(header.background)[:, None, None].expand(3, canvas.height, canvas.width)
+        for count in counts:
+            while done < count:
+                upto = min(count, done + _AT_ONCE)
+                part = self.strokes[done:upto]
+                picture = paint(brush, part, picture, canvas, order=header.order, cap=header.cap)[0]
+                done = upto
+            yield picture
 
 
 def write_strokes(path: Path | str, painting: StrokeSet) -> None:

@@ -23,6 +23,7 @@ def test_there_are_commands_of_every_script():
         "evaluate.py",
         "demo.py",
         "convert.py",
+        "paint.py",
     }
 
 

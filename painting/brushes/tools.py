@@ -17,7 +17,6 @@ from painting.brushes.paper import grain
 from painting.canvas import Canvas
 
 UNIT = 128  # the shorter side, in pixels, that radii below are given for
-LIFT = 1.15  # full pressure reaches the bottom of every valley of the paper
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class Tool(Brush):
 
     Attributes:
         thinnest, thickest: radius in pixels of a 128-pixel canvas.
+        lift: down to which of the paper's heights (0…1) full pressure reaches; below 1 the valleys stay bare.
         tooth: how much of the paper's height the pressure must overcome; 0 for a wet brush.
         softness: over how much of the heights (0…1) paint fades out.
         spread: how much of the radius depends on pressure, 0…1.
@@ -36,6 +36,7 @@ class Tool(Brush):
     name: str
     thinnest: float
     thickest: float
+    lift: float
     tooth: float
     softness: float
     spread: float
@@ -83,7 +84,14 @@ class Tool(Brush):
             bare = bristles(marks, self.radius(strokes.detach(), canvas))
             height = height + self.dryness * bare * (1 - height)
         # centred so that no pressure leaves next to nothing, and full pressure everything
-        return torch.sigmoid((LIFT * pressure - height) / self.softness - 1.0)
+        return torch.sigmoid((self.lift * pressure - height) / self.softness - 1.0)
+
+    def mean_opacity(self, pressure: Tensor) -> Tensor:
+        """Opacity on average over the paper's heights and the brush's hairs, of the shape of `pressure`."""
+        heights = torch.linspace(0, 1, 33)
+        bare = self.tooth * heights[:, None]
+        height = (bare + self.dryness * heights * (1 - bare)).flatten()
+        return self.flow * torch.sigmoid((self.lift * pressure[..., None] - height) / self.softness - 1.0).mean(-1)
 
     def encode(self, points: Tensor, size: Tensor, colours: Tensor) -> Tensor:
         start, control, end = points.unbind(1)
@@ -95,6 +103,6 @@ class Tool(Brush):
         return torch.cat(columns, dim=1).clamp(0, 1)
 
 
-PENCIL = Tool("pencil", 0.8, 4.0, tooth=1.0, softness=0.12, spread=0.0, dryness=0.0, flow=1.0)
-INK = Tool("ink", 1.0, 16.0, tooth=0.0, softness=0.10, spread=0.7, dryness=0.55, flow=1.0)
-DRY = Tool("dry", 1.0, 12.0, tooth=0.5, softness=0.12, spread=0.3, dryness=0.9, flow=1.0)
+PENCIL = Tool("pencil", 0.8, 4.0, lift=1.0, tooth=1.0, softness=0.12, spread=0.0, dryness=0.0, flow=1.0)
+INK = Tool("ink", 1.0, 16.0, lift=1.15, tooth=0.0, softness=0.10, spread=0.7, dryness=0.55, flow=1.0)
+DRY = Tool("dry", 1.0, 12.0, lift=1.15, tooth=0.5, softness=0.12, spread=0.3, dryness=0.9, flow=1.0)

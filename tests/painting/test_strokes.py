@@ -45,15 +45,15 @@ def test_the_file_shows_the_same_picture_to_the_bit(written):
 def test_one_file_is_drawn_at_any_size(written, unit):
     """P13."""
     path, painting = written
-    picture = read_strokes(path).paint(HEADER.canvas.scaled(unit))[0]
+    picture = read_strokes(path).paint(HEADER.canvas.scaled(unit))
     assert picture.shape == (3, unit, round(unit * 4 / 3))
     small = torch.nn.functional.interpolate(picture[None], size=(48, 64), mode="area")[0]
-    assert (small - painting.paint()[0]).pow(2).mean() < 5e-4
+    assert (small - painting.paint()).pow(2).mean() < 5e-4
 
 
 def test_a_painting_without_strokes_is_its_background(tmp_path):
     write_strokes(tmp_path / "none.json", StrokeSet(HEADER, torch.zeros(0, 13)))
-    picture = read_strokes(tmp_path / "none.json").paint(Canvas(16, 16))[0]
+    picture = read_strokes(tmp_path / "none.json").paint(Canvas(16, 16))
     assert_close(picture, torch.tensor(HEADER.background)[:, None, None].expand(3, 16, 16))
 
 
