@@ -18,7 +18,7 @@ from painting.export.outputs import Output, parse_outputs, write_outputs
 from painting.methods import METHODS, MOST_STROKES, STROKES
 from painting.optimise import Painter, Plan
 from painting.quality import compare
-from painting.references import Reference, check_size, generated, picture_files, read_picture
+from painting.references import Reference, check_size, picture_files, read_picture
 from painting.strokes import Header, StrokeSet, write_strokes
 from torch_utils import seeds as seeding
 from torch_utils.errors import ConfigError
@@ -109,6 +109,8 @@ def _references(request: Request) -> Iterable[Reference]:
     if bool(request.images) == (request.network is not None):
         raise ConfigError("nothing to paint, or two things. Give either pictures or --network SNAPSHOT with --seeds.")
     if request.network is not None:
+        from painting.generated import generated  # networks take seconds to import
+
         return generated(request.network, request.seeds or "0", psi=request.psi, classes=request.classes)
     if request.seeds is not None or request.classes:
         raise ConfigError(

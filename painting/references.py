@@ -1,6 +1,6 @@
-"""What is painted: picture files, or the faces a snapshot generates."""
+"""What is painted: pictures from files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,15 +10,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from dataset.decode import SUFFIXES, PictureError, decode, open_header
-from networks.snapshot import load_generator
 from painting.canvas import Canvas
 from painting.strokes import LARGEST, MOST_OBLONG, SMALLEST
-from sampling.generate import parse_seeds
-from sampling.labels import class_names, labels_for_seeds
-from sampling.pictures import check_psi, generate_pictures
-from sampling.provenance import provenance
 from torch_utils.errors import ConfigError, DataError
-from torch_utils.labels import parse_choices
 
 _KEPT = 1024  # longer side of a reference kept to be shown, at most
 
@@ -93,32 +87,6 @@ def read_picture(path: Path) -> Reference:
     flat = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     flat.thumbnail((_KEPT, _KEPT), Image.Resampling.LANCZOS)
     return Reference(path.stem, np.asarray(flat), {"reference": path.name})
-
-
-def generated(network: Path, seeds: str, *, psi: float = 1.0, classes: Sequence[str] = ()) -> Iterator[Reference]:
-    """Faces of a snapshot, one for each seed, as generate.py shows them.
-
-    Raises:
-        ConfigError, SnapshotError: before the first is generated.
-    """
-    check_psi(psi)
-    numbers = parse_seeds(seeds)
-    loaded = load_generator(network)
-    if loaded.info.image_spec.resolution < SMALLEST:
-        raise ConfigError(f"{network}: makes pictures of less than {SMALLEST} pixels. Use a larger network.")
-    labels = labels_for_seeds(loaded.info, numbers, parse_choices(classes, loaded.info.image_spec.label_sets))
-
-    def pictures() -> Iterator[Reference]:
-        for index, seed in enumerate(numbers):
-            row = labels[index : index + 1]
-            picture = next(generate_pictures(loaded.network, [seed], row, psi=psi))[0]
-            about = provenance(
-                loaded, [seed], psi=psi, noise="const", classes=class_names(loaded.info, row[0].tolist())
-            )
-            shown = picture.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy()
-            yield Reference(f"seed{seed:06d}", np.ascontiguousarray(shown), about)
-
-    return pictures()
 
 
 def check_size(size: int, option: str) -> None:

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from dataset.archive import Archive
-from painting.references import generated, picture_files, read_picture
+from painting.generated import generated
+from painting.references import picture_files, read_picture
 from sampling.generate import Request, generate
 from tests.support.drawn_pictures import blocks
 from tests.support.tiny_run import write_archive
