@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-COARSE, NEWTON = 9, 3  # starting points on the curve, steps from the best of them
+COARSE, NEWTON = 6, 4  # starting points on the curve, steps from the best of them
 _SAMPLES = 64  # discs along a curve where the last one is looked for
 _FLAT = 1e-6  # squared pixels: below it a curve has no direction to step along
 
@@ -103,27 +103,53 @@ def nearest_t(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> T
     With B(t) - p = a·t² + 2b·t + q, the power less its value at t = 0 is a quartic in t of which only two coefficients,
     2a·q and 4b·q, depend on the pixel, both affinely.
     """
-    bend, rise = _coefficients(points)
-    quartic = (bend**2).sum(1)[:, None, None]
-    cubic = 4 * (bend * rise).sum(1)[:, None, None]
-    taper = radii[:, 1] - radii[:, 0]
-    square = (4 * (rise**2).sum(1) - taper**2)[:, None, None]
-    m = 2 * _affine(bend, points, rows, columns)
-    n = (4 * _affine(rise, points, rows, columns)).sub_((2 * radii[:, 0] * taper)[:, None, None])
-    best, t = torch.zeros_like(m), torch.zeros_like(m)  # t = 0, where the difference is 0
-    for index in range(1, COARSE):
-        k = index / (COARSE - 1)
-        there = (quartic * k**4 + cubic * k**3 + square * k**2).add(m, alpha=k * k).add_(n, alpha=k)
-        t.masked_fill_(there < best, k)
-        torch.minimum(best, there, out=best)
-    square2 = m.add_(square).mul_(2)  # 2·(c + m), from here on
-    reach = 1 / (COARSE - 1)
-    for _ in range(NEWTON):
-        slope = ((4 * quartic * t + 3 * cubic).mul_(t).add_(square2)).mul_(t).add_(n)
-        curvature = (12 * quartic * t + 6 * cubic).mul_(t).add_(square2)
-        slope.div_(curvature.clamp_min_(_FLAT)).clamp_(-reach, reach)
-        t.sub_(slope).clamp_(0, 1)
+    whole = points.new_tensor([0.0, 1.0]).expand(len(points), 2)
+    t, _ = _least_power(points, radii, rows, columns, whole)
+    start, control, end = points.unbind(1)
+    sharp = ((control - start) * (end - control)).sum(1) <= 0  # it turns by a right angle or more
+    which = sharp.nonzero()[:, 0]
+    if len(which):
+        t[which] = _of_two_arms(points[which], radii[which], rows[which], columns[which])
     return t
+
+
+def _of_two_arms(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """As `nearest_t`, for curves that turn sharply: the power has a least value on either side of their vertex."""
+    bend, rise = _coefficients(points)
+    vertex = (-(rise * bend).sum(1) / (bend**2).sum(1).clamp_min(_FLAT)).clamp(0, 1)
+    first = torch.stack([torch.zeros_like(vertex), vertex], dim=1)
+    second = torch.stack([vertex, torch.ones_like(vertex)], dim=1)
+    t, power = _least_power(points, radii, rows, columns, first)
+    t2, power2 = _least_power(points, radii, rows, columns, second)
+    return torch.where(power2 < power, t2, t)
+
+
+def _least_power(
+    points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor, between: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The t with the least power among those from between[:, 0] to between[:, 1], and that power less the one at 0."""
+    bend, rise = _coefficients(points)
+    taper = radii[:, 1] - radii[:, 0]
+    quartic, cubic, square = ((bend**2).sum(1), 4 * (bend * rise).sum(1), 4 * (rise**2).sum(1) - taper**2)
+    quartic, cubic, square = (coefficient[:, None, None] for coefficient in (quartic, cubic, square))
+    square = (2 * _affine(bend, points, rows, columns)).add_(square)
+    linear = (4 * _affine(rise, points, rows, columns)).sub_((2 * radii[:, 0] * taper)[:, None, None])
+    low, high = between[:, 0, None, None], between[:, 1, None, None]
+    best = torch.full_like(square, torch.inf)
+    t = torch.zeros_like(square)
+    for index in range(COARSE):
+        k = low + (high - low) * (index / (COARSE - 1))
+        there = torch.addcmul((quartic * k + cubic) * k**3, square, k**2).addcmul_(linear, k)
+        t = torch.where(there < best, k, t)
+        torch.minimum(best, there, out=best)
+    reach = (high - low) / (COARSE - 1)
+    for _ in range(NEWTON):
+        slope = (4 * quartic * t + 3 * cubic).mul_(t).add_(square, alpha=2).mul_(t).add_(linear)
+        curvature = (12 * quartic * t + 6 * cubic).mul_(t).add_(square, alpha=2)
+        step = slope.div_(curvature.clamp_min_(_FLAT)).clamp_(-reach, reach)
+        t = t.sub_(step).clamp_(low, high)
+    power = (quartic * t + cubic).mul_(t).add_(square).mul_(t).add_(linear).mul_(t)
+    return t, power
 
 
 @torch.no_grad()

@@ -20,12 +20,12 @@ def intrinsic_style_transfer(strokes: int) -> Plan:
     return Plan(
         brush="pencil",
         strokes=strokes,
-        stages=((0.3, 0.5, 12), (1.0, 1.0, 6)),
-        finishing=20,
+        stages=((0.4, 0.5, 10), (1.0, 1.0, 5)),
+        finishing=16,
         content="pyramid",
-        largest=0.03,
+        largest=0.024,
         smallest=0.008,
-        length=6.0,
+        length=8.0,
         cap=0.6,
     )
 

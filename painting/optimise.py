@@ -43,12 +43,12 @@ class Plan:
     brush: str
     strokes: int
     blocks: int = 10
-    stages: tuple[tuple[float, float, int], ...] = ((0.4, 0.25, 20), (0.8, 0.5, 12), (1.0, 1.0, 8))
-    finishing: int = 40
+    stages: tuple[tuple[float, float, int], ...] = ((0.4, 0.25, 25), (0.8, 0.5, 15), (1.0, 1.0, 10))
+    finishing: int = 60
     rate: float = 0.08
     content: str = "squared"
     prefix_weight: float = 0.5
-    largest: float = 0.2
+    largest: float = 0.16
     smallest: float = 0.015
     length: float = 2.0
     cap: float = 1.0

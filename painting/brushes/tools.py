@@ -6,7 +6,9 @@ entry to the mean over the first quarter, and from there to its end over the las
 draws the same strokes by dabs.
 """
 
+import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +18,11 @@ from painting.brushes.brush import Brush, Marks, coverage
 from painting.brushes.paper import grain
 from painting.canvas import Canvas
 
+T = TypeVar("T", float, Tensor)
+
+DAB = 0.35  # opacity of one dab
+DAB_LETS_THROUGH = math.log(1 - DAB)
+SPACING, CLOSEST = 0.35, 0.5  # between dabs: of their radius; at least, in pixels of a 128-pixel canvas
 UNIT = 128  # the shorter side, in pixels, that radii below are given for
 
 
@@ -69,10 +76,15 @@ class Tool(Brush):
         half = (end - entry) / 2
         return entry + half * ((4 * t).clamp_max(1) + (4 * t - 3).clamp_min(0))
 
+    def touch(self, pressure: T) -> T:
+        """Down to which of the paper's heights a pressure reaches; a little below 0 for none."""
+        return self.lift * pressure - self.softness
+
     def opacity(self, strokes: Tensor, canvas: Canvas, marks: Marks, order: str) -> Tensor:
         pressure = self.pressure(strokes, marks.t)
         radius = self.radius(strokes, canvas)[:, None, None] * (1 - self.spread + self.spread * pressure)
-        return self.flow * coverage(radius, marks.distance) * self.contact(strokes, canvas, marks, pressure)
+        paint = self.contact(strokes, canvas, marks, pressure) * dabs(radius, marks.distance, canvas)
+        return self.flow * coverage(radius, marks.distance) * (1 - torch.exp(DAB_LETS_THROUGH * paint))
 
     def contact(self, strokes: Tensor, canvas: Canvas, marks: Marks, pressure: Tensor) -> Tensor:
         """How much of the paint the paper takes at each pixel, 0…1."""
@@ -83,15 +95,18 @@ class Tool(Brush):
         if self.dryness:
             bare = bristles(marks, self.radius(strokes.detach(), canvas))
             height = height + self.dryness * bare * (1 - height)
-        # centred so that no pressure leaves next to nothing, and full pressure everything
-        return torch.sigmoid((self.lift * pressure - height) / self.softness - 1.0)
+        return torch.sigmoid((self.touch(pressure) - height) / self.softness)
 
     def mean_opacity(self, pressure: Tensor) -> Tensor:
         """Opacity on average over the paper's heights and the brush's hairs, of the shape of `pressure`."""
         heights = torch.linspace(0, 1, 33)
         bare = self.tooth * heights[:, None]
         height = (bare + self.dryness * heights * (1 - bare)).flatten()
-        return self.flow * torch.sigmoid((self.lift * pressure[..., None] - height) / self.softness - 1.0).mean(-1)
+        contact = torch.sigmoid((self.touch(pressure[..., None]) - height) / self.softness)[..., None, :]
+        across = torch.linspace(0, 1, 16)[:, None]
+        typical = torch.tensor((self.thinnest * self.thickest) ** 0.5)
+        paint = contact * dabs(typical, typical * across, Canvas(UNIT, UNIT))
+        return self.flow * (1 - torch.exp(DAB_LETS_THROUGH * paint)).mean((-1, -2))
 
     def encode(self, points: Tensor, size: Tensor, colours: Tensor) -> Tensor:
         start, control, end = points.unbind(1)
@@ -103,6 +118,17 @@ class Tool(Brush):
         return torch.cat(columns, dim=1).clamp(0, 1)
 
 
-PENCIL = Tool("pencil", 0.8, 4.0, lift=1.0, tooth=1.0, softness=0.12, spread=0.0, dryness=0.0, flow=1.0)
+def dabs(radius: Tensor, distance: Tensor, canvas: Canvas) -> Tensor:
+    """How many of the round dabs along a straight line lie over a pixel at a distance from it; all in pixels."""
+    across = (distance / (radius + 0.5)).clamp_max(1)
+    return 2 * radius * (1 - across**2 + 1e-4).sqrt() / spacing(radius, canvas)
+
+
+def spacing(radius: Tensor, canvas: Canvas) -> Tensor:
+    """Pixels from one dab to the next."""
+    return (SPACING * radius).clamp_min(CLOSEST * canvas.unit / UNIT)
+
+
+PENCIL = Tool("pencil", 0.8, 3.2, lift=0.95, tooth=1.0, softness=0.12, spread=0.0, dryness=0.0, flow=1.0)
 INK = Tool("ink", 1.0, 16.0, lift=1.15, tooth=0.0, softness=0.10, spread=0.7, dryness=0.55, flow=1.0)
 DRY = Tool("dry", 1.0, 12.0, lift=1.15, tooth=0.5, softness=0.12, spread=0.3, dryness=0.9, flow=1.0)
