@@ -76,5 +76,15 @@ def render(**options):
         click.echo(line)
 
 
+@main.command(context_settings=_SETTINGS)
+@click.option("--outdir", default=Path("demo-paint"), type=_PATH, help="Folder for everything.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Another seed, another face.")
+def demo(outdir, seed):
+    """Draw a face by program and paint it with both painters, in under a minute."""
+    from painting.demo import demo as show
+
+    return show(outdir, seed, click.echo)
+
+
 if __name__ == "__main__":
     run(main)

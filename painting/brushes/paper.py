@@ -11,7 +11,7 @@ from torch import Tensor
 from painting.canvas import Canvas
 
 _SIDE = 512  # of the pattern, which repeats
-_FINEST, _COARSEST = 0.008, 0.045  # wavelengths, of the shorter side
+_FINEST, _COARSEST = 0.006, 0.03  # wavelengths, of the shorter side
 _SEED = 20200219
 
 

@@ -129,6 +129,6 @@ def spacing(radius: Tensor, canvas: Canvas) -> Tensor:
     return (SPACING * radius).clamp_min(CLOSEST * canvas.unit / UNIT)
 
 
-PENCIL = Tool("pencil", 0.8, 3.2, lift=0.95, tooth=1.0, softness=0.12, spread=0.0, dryness=0.0, flow=1.0)
+PENCIL = Tool("pencil", 0.8, 3.2, lift=1.05, tooth=1.0, softness=0.18, spread=0.0, dryness=0.0, flow=1.0)
 INK = Tool("ink", 1.0, 16.0, lift=1.15, tooth=0.0, softness=0.10, spread=0.7, dryness=0.55, flow=1.0)
 DRY = Tool("dry", 1.0, 12.0, lift=1.15, tooth=0.5, softness=0.12, spread=0.3, dryness=0.9, flow=1.0)
