@@ -2,8 +2,8 @@
 
     python -m benchmarks.painting_cpu [--data kaokore-v1.3-train.zip] [--faces 16] [--quick]
 
-Faces are those of benchmarks/painting_faces.txt from a zip of KaoKore's pictures, or drawn ones without --data. Times are
-processor seconds of one thread. Prints a table and writes benchmarks/results/painting_cpu.json (not with --quick).
+Faces are those of benchmarks/painting_faces.txt from a zip of KaoKore's pictures, or drawn ones without --data. Times
+are processor seconds of one thread. Prints a table and writes benchmarks/results/painting_cpu.json (not with --quick).
 """
 
 import io

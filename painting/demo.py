@@ -9,6 +9,7 @@ from torch_utils.images import write_png
 
 SIDE = 384
 LTP_STROKES, IST_STROKES = 150, 500
+CANVAS = 128
 
 
 def demo(folder: Path, seed: int, say: Callable[[str], None]) -> int:
@@ -23,7 +24,7 @@ def demo(folder: Path, seed: int, say: Callable[[str], None]) -> int:
     )
     say(f"{face}: drawn by program")
     for method, strokes in (("ltp", LTP_STROKES), ("ist", IST_STROKES)):
-        request = Request(images=(face,), method=method, strokes=strokes, outdir=folder / method)
+        request = Request(images=(face,), method=method, strokes=strokes, size=CANVAS, outdir=folder / method)
         status = paint_pictures(request, say)
         if status:
             return status

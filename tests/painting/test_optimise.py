@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from painting.constraints import Constraints
+from painting.methods import METHODS
 from painting.optimise import Painter, Plan
-from painting.raster import paint
-from tests.support.painted import WHITE, drawn_face
+from painting.quality import psnr
+from painting.raster import opacities, paint
+from tests.support.painted import WHITE, drawn_face, real_faces
 
 QUICK = Plan(brush="bezier", strokes=20, blocks=5, stages=((0.6, 0.5, 10), (1.0, 1.0, 6)), finishing=15)
 
@@ -74,3 +76,33 @@ def test_the_loss_of_the_course_makes_the_first_strokes_count():
     face = drawn_face(1, 32)
     with_it, without = (painted(replace(QUICK, prefix_weight=weight), face)[0] for weight in (0.5, 0.0))
     assert errors(with_it, face, [8]).item() < errors(without, face, [8]).item()
+
+
+@pytest.mark.slow
+def test_real_faces_meet_the_bars(shared):
+    """P5 to P7: mean MSE of 40, 100 and 200 strokes, and how it falls in the course of 100."""
+    faces = real_faces(shared, 8)
+    for strokes, most in ((40, 0.006), (100, 0.004), (200, 0.003)):
+        found = []
+        for face in faces:
+            painter, _ = painted(METHODS["ltp"](strokes), face)
+            found.append(errors(painter, face, [strokes * k // 10 for k in range(1, 11)]))
+        course = torch.stack(found).mean(0)
+        assert course[-1] <= most, strokes
+        if strokes == 100:
+            assert course[0] <= 0.015
+            assert course[4] <= 0.007
+            assert (course.diff() < 0).all()
+
+
+@pytest.mark.slow
+def test_pencil_on_real_faces_meets_its_bar(shared):
+    """P8: 600 strokes, mean 23 dB, and no opacity above the cap."""
+    plan = METHODS["ist"](600)
+    ratios = []
+    for face in real_faces(shared, 4):
+        painter, _ = painted(plan, face)
+        ratios.append(psnr(errors(painter, face, [600]).item()))
+        _, alphas = opacities(painter.brush, painter.strokes, painter.canvas, cap=plan.cap)
+        assert max(alpha.max() for alpha in alphas) <= plan.cap
+    assert sum(ratios) / len(ratios) >= 23
