@@ -10,10 +10,13 @@ ON_PLAIN_BODIES := tests/networks tests/training/losses tests/training/augment \
 	$(addprefix tests/torch_utils/ops/test_,bias_act.py upfirdn2d.py synthesis_epilogue.py conv2d_resample.py warp.py \
 	filtered_lrelu.py registration.py)
 
-.PHONY: demo test test-long lint bench doctor clean
+.PHONY: demo demo-paint test test-long lint bench doctor clean
 
 demo: $(STAMP)
 	$(BIN)/python demo.py
+
+demo-paint: $(STAMP)
+	$(BIN)/python paint.py demo
 
 test: $(STAMP) $(TENSORFLOW) lint
 	$(BIN)/python -m pytest -m "not slow"

@@ -15,7 +15,7 @@ PARTS = {  # part → parts it may import besides itself
     "editing": ("networks", "torch_utils"),
     "metrics": ("sampling", "classification", "dataset", "networks", "torch_utils"),
     "classification": ("dataset", "torch_utils"),
-    "painting": ("classification", "networks", "dataset", "torch_utils"),
+    "painting": ("classification", "sampling", "networks", "dataset", "torch_utils"),
     "explorer": ("sampling", "editing", "networks", "torch_utils"),
     "training": ("metrics", "sampling", "networks", "dataset", "torch_utils"),
 }
@@ -39,6 +39,7 @@ OUTSIDERS = {  # library → the modules it may enter through
     "urllib3": ("dataset/web/http.py",),
     "tenacity": ("dataset/web/downloads.py",),
     "tensorflow": ("dataset/tf_kaokore.py",),
+    "av": ("painting/export/animation.py",),
     "ninja": ("torch_utils/ops/compiler/toolchain.py",),
 }
 MOST_LINES, MOST_LINES_A_FUNCTION = 300, 60

@@ -24,6 +24,7 @@ def test_there_are_commands_of_every_script():
         "demo.py",
         "convert.py",
         "classify.py",
+        "paint.py",
     }
 
 

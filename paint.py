@@ -1,0 +1,90 @@
+"""Paint faces stroke by stroke, and draw painted strokes again at any size."""
+
+from pathlib import Path
+
+import click
+
+from torch_utils.cli import run
+
+_PATH = click.Path(path_type=Path)
+_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
+_TO = "Comma-separated: final, sheet, gif, mp4, svg, steps (a picture after each stroke), or all."
+
+
+@click.group(context_settings=_SETTINGS)
+def main():
+    """Paint faces stroke by stroke, as the KaoKore paper shows them.
+
+    \b
+    python paint.py paint face.png --method ltp --strokes 100
+    python paint.py paint --network S.safetensors --seeds 0-7 --method ist
+    python paint.py render out/face/strokes.json --size 2048 --to final,svg
+    """
+
+
+@main.command(context_settings=_SETTINGS)
+@click.argument("images", nargs=-1, type=_PATH)
+@click.option("--network", type=_PATH, help="Paint faces of this snapshot instead of pictures.")
+@click.option("--seeds", help="Seeds of these faces: 0-7 or 1,5,9-12. Default: 0.")
+@click.option("--trunc", "psi", default=1.0, type=float, help="Truncation psi of these faces.")
+@click.option(
+    "--class", "classes", multiple=True, help="Class of these faces, e.g. status=warrior; once per label set."
+)
+@click.option("--method", default="ltp", help="ltp: regions, few and large. ist: coloured pencil.")
+@click.option("--strokes", type=int, help="How many. Default: ltp 100, ist 600.")
+@click.option("--brush", help="bezier, pencil, ink or dry instead of the method's own.")
+@click.option("--size", default=128, type=int, help="Shorter side of the canvas it is painted on, in pixels.")
+@click.option("--background", default="white", help="Colour of the empty canvas, a name or #rrggbb.")
+@click.option("--palette", help="Only so many colours, chosen from the picture, or these: '#222,#b33,beige'.")
+@click.option("--mono", is_flag=True, help="Grey strokes only.")
+@click.option("--opaque", is_flag=True, help="Strokes cover all they can.")
+@click.option("--cap", type=float, help="Highest opacity of a stroke. Default: ltp 1, ist 0.6.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of the painter: another seed, another painting.")
+@click.option("--outdir", default=Path("out"), type=_PATH, help="Each painting gets a folder here.")
+@click.option("--to", default="final,sheet,gif,svg", help=_TO)
+@click.option("--out-size", default=512, type=int, help="Shorter side of what is written, in pixels.")
+@click.option("--threads", default=1, type=click.IntRange(min=1), help="Threads to compute with.")
+def paint(**options):
+    """Paint pictures, folders of pictures, or the faces of a snapshot.
+
+    Ctrl-C ends it with what was painted so far; a second one at once.
+
+    \b
+    python paint.py paint face.png --strokes 40 --to all
+    python paint.py paint faces/ --method ist --palette 6
+    """
+    from painting.paint_pictures import Request, paint_pictures
+
+    return paint_pictures(Request(**options), click.echo)
+
+
+@main.command(context_settings=_SETTINGS)
+@click.argument("strokes", type=_PATH)
+@click.option("--size", default=1024, type=int, help="Shorter side in pixels.")
+@click.option("--to", default="final", help=_TO)
+@click.option("--outdir", type=_PATH, help="Default: a folder size-N beside the strokes.")
+def render(**options):
+    """Draw the strokes of a strokes.json at any size.
+
+    \b
+    python paint.py render out/face/strokes.json --size 2048 --to final,mp4
+    """
+    from painting.render import Request
+    from painting.render import render as draw
+
+    for line in draw(Request(**options)):
+        click.echo(line)
+
+
+@main.command(context_settings=_SETTINGS)
+@click.option("--outdir", default=Path("demo-paint"), type=_PATH, help="Folder for everything.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Another seed, another face.")
+def demo(outdir, seed):
+    """Draw a face by program and paint it with both painters, in under a minute."""
+    from painting.demo import demo as show
+
+    return show(outdir, seed, click.echo)
+
+
+if __name__ == "__main__":
+    run(main)

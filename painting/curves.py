@@ -1,0 +1,209 @@
+"""Distance from pixels to quadratic Bézier curves that may grow thicker or thinner, differentiable by hand.
+
+A stroke is a union of discs along a curve, their radius r(t) running evenly from end to end. A pixel belongs to the
+point with the least power |B(t) - p|² - r(t)², which is negative just where a disc covers the pixel; where the radius
+is constant that is the closest point. It is a quartic in t, and its least value is found without a graph: a coarse
+search, then Newton's method (on the distance itself it converges badly). Its derivative follows from the implicit
+function theorem, so that nothing but the result is kept for the backward pass, and the gradient is exact wherever
+that point is unique.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+COARSE, NEWTON = 6, 4  # starting points on the curve, steps from the best of them
+_SAMPLES = 64  # discs along a curve where the last one is looked for
+_FLAT = 1e-6  # squared pixels: below it a curve has no direction to step along
+
+
+def points_at(points: Tensor, t: Tensor) -> Tensor:
+    """Points of the curves.
+
+    Args:
+        points: start, control and end of N curves, [N, 3, 2].
+        t: where, 0…1, [N, T] or [T].
+    Returns:
+        [N, T, 2]
+    """
+    t = t.expand(len(points), -1) if t.dim() == 1 else t
+    basis = torch.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], dim=-1)
+    return basis @ points
+
+
+def nearest(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """The curve point each pixel of a window belongs to: how far it is, and where on the curve.
+
+    Args:
+        points: start, control and end of N curves as (row, column) in pixels, [N, 3, 2].
+        radii: at both ends in pixels, [N, 2]; zeros for the closest point.
+        rows: row of each pixel centre of each curve's window, [N, h].
+        columns: column of each, [N, w].
+    Returns:
+        distance in pixels and t in 0…1, both [N, h, w].
+    """
+    return _Nearest.apply(points, radii, rows, columns)  # type: ignore[return-value]
+
+
+class _Nearest(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        t = nearest_t(points, radii, rows, columns)
+        down, across = _offsets(points, rows, columns, t)
+        distance = torch.hypot(down, across)
+        ctx.save_for_backward(points, radii, rows, columns, t, distance)
+        return distance, t
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_distance: Tensor, grad_t: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """d = |B(t) - p|, and t solves B'(t)·(B(t) - p) = r(t)·r'; at an end of the curve t does not move."""
+        points, radii, rows, columns, t, distance = ctx.saved_tensors
+        bend, rise = _coefficients(points)
+        down, across = _offsets(points, rows, columns, t)
+        slope_down = 2 * (_of(bend, 0) * t).add_(_of(rise, 0))
+        slope_across = 2 * (_of(bend, 1) * t).add_(_of(rise, 1))
+        taper = (radii[:, 1] - radii[:, 0])[:, None, None]
+        curvature = (slope_down**2).addcmul_(slope_across, slope_across).sub_(taper**2)
+        curvature.add_(2 * _of(bend, 0) * down).add_(2 * _of(bend, 1) * across)
+        inside = (t > 0) & (t < 1) & (curvature > _FLAT)
+        step = torch.where(inside, grad_t / curvature.clamp_min(_FLAT), 0)
+        along = (slope_down * down).addcmul_(slope_across, across)  # what moving t does to d²/2
+        pull = grad_distance / distance.clamp_min(1e-9)
+        step = step + torch.where(inside, pull * along / curvature.clamp_min(_FLAT), 0)
+        # what multiplies each basis function b(t), and its derivative b'(t)
+        value = torch.stack([pull * down - step * slope_down, pull * across - step * slope_across], dim=-1)
+        change = torch.stack([-step * down, -step * across], dim=-1)
+        radius = radii[:, 0, None, None] + taper * t
+        first = (step * ((1 - t) * taper - radius)).sum((1, 2))
+        last = (step * (t * taper + radius)).sum((1, 2))
+        to_points = _to_points(t.flatten(1), value.flatten(1, 2), change.flatten(1, 2))
+        return to_points, torch.stack([first, last], dim=1), None, None
+
+
+def _to_points(t: Tensor, value: Tensor, change: Tensor) -> Tensor:
+    """Σ b(t)·value + b'(t)·change over pixels, for the three basis functions: [N, 3, 2]."""
+    ones = torch.ones_like(t)
+    powers = torch.stack([ones, t, t * t], dim=1) @ value  # Σ value, Σ t·value, Σ t²·value
+    slopes = torch.stack([ones, t], dim=1) @ change
+    one, linear, square = powers.unbind(1)
+    flat, steep = slopes.unbind(1)
+    start = one - 2 * linear + square - 2 * flat + 2 * steep
+    control = 2 * linear - 2 * square + 2 * flat - 4 * steep
+    end = square + 2 * steep
+    return torch.stack([start, control, end], dim=1)
+
+
+@torch.no_grad()
+def nearest_t(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """t of the curve point with the least power for each pixel, [N, h, w]; arguments as of `nearest`.
+
+    With B(t) - p = a·t² + 2b·t + q, the power less its value at t = 0 is a quartic in t of which only two coefficients,
+    2a·q and 4b·q, depend on the pixel, both affinely.
+    """
+    whole = points.new_tensor([0.0, 1.0]).expand(len(points), 2)
+    t, _ = _least_power(points, radii, rows, columns, whole)
+    start, control, end = points.unbind(1)
+    sharp = ((control - start) * (end - control)).sum(1) <= 0  # it turns by a right angle or more
+    which = sharp.nonzero()[:, 0]
+    if len(which):
+        t[which] = _of_two_arms(points[which], radii[which], rows[which], columns[which])
+    return t
+
+
+def _of_two_arms(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """As `nearest_t`, for curves that turn sharply: the power has a least value on either side of their vertex."""
+    bend, rise = _coefficients(points)
+    vertex = (-(rise * bend).sum(1) / (bend**2).sum(1).clamp_min(_FLAT)).clamp(0, 1)
+    first = torch.stack([torch.zeros_like(vertex), vertex], dim=1)
+    second = torch.stack([vertex, torch.ones_like(vertex)], dim=1)
+    t, power = _least_power(points, radii, rows, columns, first)
+    t2, power2 = _least_power(points, radii, rows, columns, second)
+    return torch.where(power2 < power, t2, t)
+
+
+def _least_power(
+    points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor, between: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The t with the least power among those from between[:, 0] to between[:, 1], and that power less the one at 0."""
+    bend, rise = _coefficients(points)
+    taper = radii[:, 1] - radii[:, 0]
+    quartic, cubic, square = ((bend**2).sum(1), 4 * (bend * rise).sum(1), 4 * (rise**2).sum(1) - taper**2)
+    quartic, cubic, square = (coefficient[:, None, None] for coefficient in (quartic, cubic, square))
+    square = (2 * _affine(bend, points, rows, columns)).add_(square)
+    linear = (4 * _affine(rise, points, rows, columns)).sub_((2 * radii[:, 0] * taper)[:, None, None])
+    low, high = between[:, 0, None, None], between[:, 1, None, None]
+    best = torch.full_like(square, torch.inf)
+    t = torch.zeros_like(square)
+    for index in range(COARSE):
+        k = low + (high - low) * (index / (COARSE - 1))
+        there = torch.addcmul((quartic * k + cubic) * k**3, square, k**2).addcmul_(linear, k)
+        t = torch.where(there < best, k, t)
+        torch.minimum(best, there, out=best)
+    reach = (high - low) / (COARSE - 1)
+    for _ in range(NEWTON):
+        slope = (4 * quartic * t + 3 * cubic).mul_(t).add_(square, alpha=2).mul_(t).add_(linear)
+        curvature = (12 * quartic * t + 6 * cubic).mul_(t).add_(square, alpha=2)
+        step = slope.div_(curvature.clamp_min_(_FLAT)).clamp_(-reach, reach)
+        t = t.sub_(step).clamp_(low, high)
+    power = (quartic * t + cubic).mul_(t).add_(square).mul_(t).add_(linear).mul_(t)
+    return t, power
+
+
+@torch.no_grad()
+def covering_t(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Of discs along a curve, their radius running evenly from end to end: the last upon each pixel, and the deepest.
+
+    The paint of Learning to Paint's discs overwrites, so a pixel keeps the opacity of the last disc upon it. The
+    deepest is the one whose edge lies farthest outside, or nearest where no disc covers the pixel.
+
+    Args:
+        radii: at both ends, pixels, [N, 2].
+    Returns:
+        t of the last disc (of the deepest, where none covers the pixel) and of the deepest, both [N, h, w].
+    """
+    last = deepest = depth = before = None
+    for index in range(_SAMPLES + 1):
+        k = index / _SAMPLES
+        at = points_at(points, torch.full((1,), k, dtype=points.dtype, device=points.device))[:, 0]
+        radius = (radii[:, 0] + (radii[:, 1] - radii[:, 0]) * k)[:, None, None]
+        down, across = (at[:, 0, None] - rows)[:, :, None], (at[:, 1, None] - columns)[:, None, :]
+        over = radius - torch.hypot(down, across)
+        if depth is None or last is None or deepest is None or before is None:
+            last, deepest, depth, before = torch.full_like(over, -1), torch.zeros_like(over), over, over
+        deepest = torch.where(over > depth, k, deepest)
+        depth = torch.maximum(over, depth)
+        crossing = k - over / (over - before).clamp_max(-1e-9) / _SAMPLES  # where the edge passed between two samples
+        left = (before >= 0) & (over < 0)
+        last = torch.where(over >= 0, k, torch.where(left, crossing, last))
+        before = over
+    assert last is not None and deepest is not None
+    return torch.where(last < 0, deepest, last), deepest
+
+
+def _coefficients(points: Tensor) -> tuple[Tensor, Tensor]:
+    """a and b of B(t) = start + 2b·t + a·t², each [N, 2]."""
+    start, control, end = points.unbind(1)
+    return start - 2 * control + end, control - start
+
+
+def _affine(direction: Tensor, points: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """direction·(start - p) for each pixel, [N, h, w]."""
+    start = points[:, 0]
+    down = direction[:, 0, None] * (start[:, 0, None] - rows)
+    across = direction[:, 1, None] * (start[:, 1, None] - columns)
+    return down[:, :, None] + across[:, None, :]
+
+
+def _offsets(points: Tensor, rows: Tensor, columns: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """B(t) - p, row and column, each [N, h, w]."""
+    bend, rise = _coefficients(points)
+    down = (_of(bend, 0) * t).add_(2 * _of(rise, 0)).mul_(t).add_((points[:, 0, 0, None] - rows)[:, :, None])
+    across = (_of(bend, 1) * t).add_(2 * _of(rise, 1)).mul_(t).add_((points[:, 0, 1, None] - columns)[:, None, :])
+    return down, across
+
+
+def _of(vectors: Tensor, axis: int) -> Tensor:
+    return vectors[:, axis, None, None]
