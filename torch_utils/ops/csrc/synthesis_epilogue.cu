@@ -10,7 +10,12 @@ namespace kaokore::synthesis_epilogue_cuda {
 namespace {
 
 constexpr int kLanes = 32, kWarps = 8;
-constexpr int kBlocksAtOnce = 4;  // of a multiprocessor; where more are aimed at, ptxas spills registers
+// Blocks of a multiprocessor at once; where more are aimed at, ptxas spills registers.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+constexpr int kBlocksAtOnce = 3;
+#else
+constexpr int kBlocksAtOnce = 4;
+#endif
 constexpr int kTurns = 8;         // rows that a lane takes, one after the other
 constexpr int kTilesAtOnce = 256;  // whose sums a block adds up
 
