@@ -9,6 +9,8 @@ import numpy as np
 from classification.paper import SOURCE, TEST_PICTURES, paper_accuracy, paper_correct
 from classification.scores import Difference, independent_difference, paired_difference, wilson
 
+_FEWEST_DIFFERING = 10  # pictures; the paired interval is that of a normal variable, and means nothing for fewer
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -90,6 +92,6 @@ def clear_differences(rows: Sequence[Row]) -> list[ClearDifference]:
         for second in rows[place + 1 :]:
             better, worse = (first, second) if first.accuracy >= second.accuracy else (second, first)
             difference = paired_difference(better.right, worse.right)
-            if difference.is_clear:
+            if difference.is_clear and (better.right != worse.right).sum() >= _FEWEST_DIFFERING:
                 found.append(ClearDifference(better=better.name, worse=worse.name, difference=difference))
     return sorted(found, key=lambda item: -item.difference.value)

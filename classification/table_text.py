@@ -22,7 +22,7 @@ _HEAD = (
     "balanced",
     "ECE",
     "paper",
-    "less paper",
+    "minus paper",
 )
 
 
@@ -75,9 +75,11 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
     yield "# Classification"
     yield ""
     source, paper = document["source"] or "source unknown", document["paper"]
-    yield f"{document['data']} ({source}), weights: {document['weights']}. Accuracies are percentages, means over the"
-    yield "seeds; an interval is Wilson's, for as many pictures as the test part has. The paper's are single runs on"
-    yield f"the {paper['pictures']} test pictures of {paper['source']}; the last column is empty where ours are others."
+    yield f"{document['data']} ({source}), weights: {document['weights']}."
+    yield "Accuracies are percentages, means over the seeds."
+    yield "An interval is Wilson's, for as many pictures as the test part has."
+    yield f"The paper's figures are single runs on the {paper['pictures']} test pictures of {paper['source']};"
+    yield "ours are compared with them only where they are of the same pictures."
     for block in document["blocks"]:
         yield from _block_lines(block)
     if document["attribution"]:

@@ -91,7 +91,7 @@ def test_a_terminated_training_saves_and_says_how_to_go_on(repository, discs, tm
     process = subprocess.Popen(
         line, cwd=repository, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 200
     while not (tmp_path / "run" / "checkpoint.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)

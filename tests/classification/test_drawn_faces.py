@@ -38,6 +38,7 @@ def learned(data: Path, folder: Path, label: str, epochs: int, *settings: str) -
     return evaluate(load_classifier(result.snapshot), archive)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("label", "classes"), [("gender", 2), ("status", 4)])
 def test_nine_of_ten_held_out_faces_are_named_rightly(faces, tmp_path, label, classes):
     found = learned(faces, tmp_path / "run", label, 4)
@@ -45,6 +46,7 @@ def test_nine_of_ten_held_out_faces_are_named_rightly(faces, tmp_path, label, cl
     assert found.scores.accuracy >= 0.9 > found.majority
 
 
+@pytest.mark.timeout(600)
 def test_with_shuffled_labels_nothing_is_learned(faces, tmp_path):
     found = learned(faces, tmp_path / "run", "status", 2, "data.shuffle_labels=true")
     assert found.scores.accuracy <= found.majority + 0.05

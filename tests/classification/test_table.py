@@ -123,3 +123,7 @@ def test_clear_differences_are_those_whose_paired_interval_leaves_0_out():
     found = clear_differences(rows)
     assert [(item.better, item.worse) for item in found] == [("resnet34 a", "resnet34 b"), ("resnet34 c", "resnet34 b")]
     assert found[0].difference == paired_difference(right, much)
+    few = right.copy()
+    few[:9] = False  # its interval leaves 0 out, but nine pictures are too few to say so
+    assert paired_difference(right, few).is_clear
+    assert clear_differences([rows[0], made_row(few, preset="d")]) == []
