@@ -97,6 +97,16 @@ def figures(**options):
 
 
 @main.command(context_settings=_SETTINGS)
+@click.option("--sheet", type=_PATH, help="Picture to write (.png): a few strokes of each.")
+def brushes(sheet):
+    """List the brushes and, with --sheet, draw them."""
+    from painting.brush_sheet import brushes as tell
+
+    for line in tell(sheet):
+        click.echo(line)
+
+
+@main.command(context_settings=_SETTINGS)
 @click.option("--outdir", default=Path("demo-paint"), type=_PATH, help="Folder for everything.")
 @click.option("--seed", default=0, type=click.IntRange(min=0), help="Another seed, another face.")
 def demo(outdir, seed):

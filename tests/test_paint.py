@@ -17,6 +17,7 @@ from PIL import Image
 
 from dataset.archive import Archive
 from dataset.demo import draw_face
+from painting.brushes import BRUSHES
 from painting.strokes import read_strokes
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
@@ -136,6 +137,16 @@ def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(run, faces, tmp_p
     assert words in said
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_brushes_are_listed_and_drawn(run, tmp_path):
+    status, said = run("brushes", "--sheet", tmp_path / "brushes.png")
+    assert status == 0
+    assert [line.split()[0] for line in said.splitlines()[:-1]] == list(BRUSHES)
+    with Image.open(tmp_path / "brushes.png") as sheet:
+        assert sheet.size == (1024, len(BRUSHES) * 256)
+        rows = [sheet.convert("L").crop((0, 256 * i, 1024, 256 * i + 256)) for i in range(len(BRUSHES))]
+    assert all(row.getextrema()[0] < 90 and row.getextrema()[1] == 255 for row in rows)
 
 
 def test_a_bad_picture_among_good_ones_is_told_first(run, faces, tmp_path):
