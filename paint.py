@@ -77,6 +77,36 @@ def render(**options):
 
 
 @main.command(context_settings=_SETTINGS)
+@click.option("--refs", required=True, type=_PATH, help="Text file: a picture's path a line, as seen from its folder.")
+@click.option("--which", default="5-10", help="Figures: 5-10, or 6,9. 5-7: ist, 8-10: ltp; 5 and 8 are sequences.")
+@click.option("--strokes", type=int, help="How many. Default: ltp 100, ist 600.")
+@click.option("--size", default=128, type=int, help="Shorter side of the canvas it is painted on, in pixels.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of the painter.")
+@click.option("--outdir", default=Path("out/figures"), type=_PATH, help="Folder for figures and paintings.")
+@click.option("--threads", default=1, type=click.IntRange(min=1), help="Threads to compute with.")
+def figures(**options):
+    """Lay out the KaoKore paper's figures of painted faces for a list of your own.
+
+    \b
+    python paint.py figures --refs refs.txt --which 5,8
+    """
+    from painting.figures import Request
+    from painting.figures import figures as lay_out
+
+    return lay_out(Request(**options), click.echo)
+
+
+@main.command(context_settings=_SETTINGS)
+@click.option("--sheet", type=_PATH, help="Picture to write (.png): a few strokes of each.")
+def brushes(sheet):
+    """List the brushes and, with --sheet, draw them."""
+    from painting.brush_sheet import brushes as tell
+
+    for line in tell(sheet):
+        click.echo(line)
+
+
+@main.command(context_settings=_SETTINGS)
 @click.option("--outdir", default=Path("demo-paint"), type=_PATH, help="Folder for everything.")
 @click.option("--seed", default=0, type=click.IntRange(min=0), help="Another seed, another face.")
 def demo(outdir, seed):

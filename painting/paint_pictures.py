@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from painting.brushes import brush_named
 from painting.colours import check_palette, palette, parse_colour
 from painting.constraints import Constraints
 from painting.export.outputs import Output, parse_outputs, write_outputs
@@ -22,7 +23,7 @@ from painting.references import Reference, check_size, picture_files, read_pictu
 from painting.strokes import Header, StrokeSet, write_strokes
 from torch_utils import seeds as seeding
 from torch_utils.errors import ConfigError
-from torch_utils.files import write_text
+from torch_utils.files import storage_error, write_text
 from torch_utils.interrupts import SAVE, Interrupts
 
 _PARTS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the strokes, whose canvases are measured
@@ -67,10 +68,11 @@ def paint_pictures(request: Request, say: Callable[[str], None]) -> int:
     """Paint as asked; says a line for each painting. The exit status: 0, or that of the signal that ended it early.
 
     Raises:
-        UserError: before anything is painted; of one picture among several, when its turn comes.
+        UserError: before anything is painted.
     """
     plan, outputs = _plan(request), parse_outputs(request.to)
     references = _references(request)
+    _make_folder(request.outdir)
     torch.set_num_threads(request.threads)  # waiting threads cost more than they gain where a machine is shared
     with Interrupts() as asked:
         for reference in references:
@@ -97,7 +99,7 @@ def _plan(request: Request) -> Plan:
         check_palette(request.palette)
     plan = METHODS[request.method](strokes)
     if request.brush is not None:
-        plan = replace(plan, brush=request.brush)
+        plan = replace(plan, brush=brush_named(request.brush).name)
     if request.cap is not None:
         if not 0 < request.cap <= 1:
             raise ConfigError(f"--cap {request.cap}: not above 0 and at most 1. Use 1 for none.")
@@ -117,13 +119,17 @@ def _references(request: Request) -> Iterable[Reference]:
             "--seeds and --class choose what a network generates. Add --network SNAPSHOT, or leave them out."
         )
     files = picture_files(request.images)
-    first = read_picture(files[0])  # a slip is told before the first painting
-    return _one_after_another(first, files[1:])
+    for file in files:
+        read_picture(file)  # a slip is told before the first painting
+    return map(read_picture, files)
 
 
-def _one_after_another(first: Reference, others: list[Path]) -> Iterator[Reference]:
-    yield first
-    yield from map(read_picture, others)
+def _make_folder(folder: Path) -> None:
+    """Raise a StorageError now rather than after the first painting."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(folder, error) from error
 
 
 def _paint(reference: Reference, plan: Plan, request: Request, stop: Callable[[], bool]) -> Painted:

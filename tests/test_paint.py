@@ -2,17 +2,22 @@
 
 import importlib
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 
 import pytest
-import torch
 from PIL import Image
 
 from dataset.archive import Archive
 from dataset.demo import draw_face
+from painting.brushes import BRUSHES
 from painting.strokes import read_strokes
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
@@ -101,13 +106,6 @@ def test_strokes_are_drawn_at_another_size(run, faces, tmp_path):
         assert picture.size == (100, 100)
 
 
-def test_the_same_command_paints_the_same(run, faces, tmp_path):
-    for name in ("one", "two"):
-        run("paint", faces / "face0.png", *QUICK, "--to", "final", "--outdir", tmp_path / name)
-    one, two = (read_strokes(tmp_path / name / "face0/strokes.json").strokes for name in ("one", "two"))
-    assert torch.equal(one, two)
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -139,6 +137,45 @@ def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(run, faces, tmp_p
     assert words in said
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_brushes_are_listed_and_drawn(run, tmp_path):
+    status, said = run("brushes", "--sheet", tmp_path / "brushes.png")
+    assert status == 0
+    assert [line.split()[0] for line in said.splitlines()[:-1]] == list(BRUSHES)
+    with Image.open(tmp_path / "brushes.png") as sheet:
+        assert sheet.size == (1024, len(BRUSHES) * 256)
+        rows = [sheet.convert("L").crop((0, 256 * i, 1024, 256 * i + 256)) for i in range(len(BRUSHES))]
+    assert all(row.getextrema()[0] < 90 and row.getextrema()[1] == 255 for row in rows)
+
+
+def test_a_bad_picture_among_good_ones_is_told_first(run, faces, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    status, said = run("paint", faces / "face0.png", tmp_path / "bad.png", "--outdir", tmp_path / "out")
+    assert (status, said.startswith(f"error: {tmp_path / 'bad.png'}: not a picture")) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_painting(run, faces, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    status, said = run("paint", faces / "face0.png", "--outdir", tmp_path / "taken/out", "--strokes", 5000)
+    assert (status, said.startswith(f"error: {tmp_path / 'taken/out'}: could not be written")) == (2, True)
+
+
+def test_a_terminal_shows_strokes_and_loss(repository, faces, tmp_path):
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 100))
+    words = ["paint", faces / "face0.png", *QUICK, "--to", "final", "--outdir", tmp_path]
+    command = [sys.executable, repository / "paint.py", *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave) as process:
+        os.close(slave)
+        shown = b""
+        with suppress(OSError):  # the terminal is gone when the process is
+            while piece := os.read(master, 4096):
+                shown += piece
+    os.close(master)
+    assert process.returncode == 0
+    assert re.search(rb"face0: .*6 strokes, loss 0\.\d{4}", shown)
 
 
 def test_a_network_that_is_no_generator_of_ours_is_refused(run, tmp_path):

@@ -9,6 +9,7 @@ def test_a_drawn_face_is_painted_in_both_manners(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "LTP_STROKES", 5)
     monkeypatch.setattr(demo, "IST_STROKES", 8)
     monkeypatch.setattr(demo, "CANVAS", 24)
+    monkeypatch.setattr(demo, "SIDE", 64)
     said: list[str] = []
     assert demo.demo(tmp_path, 1, said.append) == 0
     for method, strokes in (("ltp", 5), ("ist", 8)):
