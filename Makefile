@@ -10,6 +10,9 @@ ON_PLAIN_BODIES := tests/networks tests/training/losses tests/training/augment \
 	$(addprefix tests/torch_utils/ops/test_,bias_act.py upfirdn2d.py synthesis_epilogue.py conv2d_resample.py warp.py \
 	filtered_lrelu.py registration.py)
 
+# A process a core; a file's tests stay together, since they share what is dear to make.
+SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist loadfile
+
 .PHONY: demo demo-paint test test-long lint bench doctor clean
 
 demo: $(STAMP)
@@ -19,8 +22,8 @@ demo-paint: $(STAMP)
 	$(BIN)/python paint.py demo
 
 test: $(STAMP) $(TENSORFLOW) lint
-	$(BIN)/python -m pytest -m "not slow"
-	$(BIN)/python -m pytest -m "not slow" --plain $(ON_PLAIN_BODIES) --ignore tests/networks/public
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow" --plain $(ON_PLAIN_BODIES) --ignore tests/networks/public
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout 1500
