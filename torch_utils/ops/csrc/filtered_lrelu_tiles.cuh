@@ -179,7 +179,7 @@ __device__ void load_pixels(const Tile<G>& tile, float* pixels) {
   const int32_t first_x = ax.first_input + tile.fine_x() / G::kUp, first_y = ay.first_input + tile.fine_y() / G::kUp;
   const T* in = static_cast<const T*>(tile.call.in) + tile.picture * ax.in * ay.in;
   const T* bias = static_cast<const T*>(tile.call.bias);
-  const float b = bias ? static_cast<float>(bias[tile.call.channels.remainder(tile.picture)]) : 0.f;
+  const float b = bias ? static_cast<float>(bias[tile.call.channels.long_remainder(tile.picture)]) : 0.f;
   for (int first = threadIdx.x; first < count; first += kLoadsInFlight * kTileThreads) {
     float loaded[kLoadsInFlight];
 #pragma unroll

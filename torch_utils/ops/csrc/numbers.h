@@ -63,6 +63,12 @@ struct Divisor {
 #endif
       return (high + few) >> shift;
     }
+    return long_quotient(dividend);
+  }
+
+  // The same in 64 bits throughout: for kernels that have no registers to spare for two roads.
+  KAOKORE_HD int64_t long_quotient(int64_t dividend) const {
+    const uint64_t n = static_cast<uint64_t>(dividend);
 #ifdef __CUDA_ARCH__
     const uint64_t high = __umul64hi(multiplier, n);
 #else
@@ -72,6 +78,7 @@ struct Divisor {
   }
 
   KAOKORE_HD int64_t remainder(int64_t dividend) const { return dividend - quotient(dividend) * by; }
+  KAOKORE_HD int64_t long_remainder(int64_t dividend) const { return dividend - long_quotient(dividend) * by; }
 };
 
 template <class I>

@@ -19,7 +19,8 @@ int main() {
     for (int64_t n : {any, near, near - 1, near + 1, largest, int64_t{0}, small - 1, small, small + 1}) {
       if (n < 0) continue;
       const kaokore::Divisor divisor(by);
-      if (divisor.quotient(n) == n / by && divisor.remainder(n) == n % by) continue;
+      const bool right = divisor.quotient(n) == n / by && divisor.remainder(n) == n % by;
+      if (right && divisor.long_remainder(n) == n % by) continue;
       return std::printf("%lld / %lld\n", (long long)n, (long long)by), 1;
     }
   }
