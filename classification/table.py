@@ -6,6 +6,7 @@ Every cell is a run folder of its own; the same command goes on where it stopped
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -104,26 +105,24 @@ def make_table(request: TableRequest, device: torch.device, say: Callable[[str],
 
 def _cells(request: TableRequest) -> Iterator[Cell]:
     """Seed by seed: a stopped table has every model once before it has one of them three times."""
-    for seed in range(request.seeds):
-        for split in request.splits:
-            for label in request.labels:
-                for preset in request.presets:
-                    for model in request.models:
-                        flags = TrainFlags(
-                            data=request.data,
-                            label=label,
-                            model=model,
-                            preset=preset,
-                            weights=request.weights,
-                            split_by=split,
-                            size=request.size,
-                            epochs=request.epochs,
-                            batch=request.batch,
-                            seed=seed,
-                            settings=request.settings,
-                        )
-                        folder = request.folder / f"{split}-{label}-{model}-{preset}-{seed}"
-                        yield Cell(config=config_of(flags), folder=folder)
+    seeds = range(request.seeds)
+    for seed, split, label, preset, model in product(
+        seeds, request.splits, request.labels, request.presets, request.models
+    ):
+        flags = TrainFlags(
+            data=request.data,
+            label=label,
+            model=model,
+            preset=preset,
+            weights=request.weights,
+            split_by=split,
+            size=request.size,
+            epochs=request.epochs,
+            batch=request.batch,
+            seed=seed,
+            settings=request.settings,
+        )
+        yield Cell(config=config_of(flags), folder=request.folder / f"{split}-{label}-{model}-{preset}-{seed}")
 
 
 def _check(request: TableRequest, archive: Archive) -> None:

@@ -19,6 +19,7 @@ from metrics.features import library_version
 from metrics.metric import Metric
 from metrics.progress import watched
 from metrics.reference import DEFAULT_CACHE, choose, real_features
+from networks.interface import Generator
 from torch_utils.errors import ConfigError
 
 # A new metric is a file and a line here.
@@ -186,6 +187,17 @@ def display_name(asked: Asked[Metric], extractor: Extractor) -> str:
     if extractor.is_inception:
         return asked.metric.inception_name + count_name(asked.samples)
     return f"{asked.metric.other_name} ({extractor.name})"
+
+
+def generated_words(asked: Asked[Any], generator: Generator, seed: int) -> dict[str, Any]:
+    """What a result says of generated pictures that are scored by themselves."""
+    return {
+        "fake_pictures": asked.samples,
+        "resolution": generator.image_spec.resolution,
+        "seed": seed,
+        "device": next(generator.parameters()).device.type,
+        "torch": torch.__version__,
+    }
 
 
 def count_name(samples: int) -> str:

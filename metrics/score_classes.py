@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from metrics import class_agreement
 from metrics.class_agreement import AgreementMetric
-from metrics.score import Asked, Result, count_name
+from metrics.score import Asked, Result, count_name, generated_words
 from networks.interface import Generator
 from networks.snapshot_info import SnapshotInfo
 
@@ -37,13 +35,7 @@ def score_classes(
     results = []
     for item in asked:
         value = class_agreement.measure(generator, info, classifier, item.samples, seed=seed, psi=psi, batch=batch)
-        recipe = class_agreement.recipe_of(classifier) | {
-            "fake_pictures": item.samples,
-            "resolution": generator.image_spec.resolution,
-            "seed": seed,
-            "device": next(generator.parameters()).device.type,
-            "torch": torch.__version__,
-        }
+        recipe = class_agreement.recipe_of(classifier) | generated_words(item, generator, seed)
         label = classifier.info.label_set.name
         results.append(
             Result(

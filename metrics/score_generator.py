@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from metrics import equivariance
 from metrics.equivariance import EquivarianceMetric, check_movable
-from metrics.score import Asked, Result, count_name
+from metrics.score import Asked, Result, count_name, generated_words
 from networks.interface import Generator
 from networks.snapshot_info import SnapshotInfo
 
@@ -36,15 +34,8 @@ def score_generator(
     results = []
     for item in asked:
         value = equivariance.measure(item.metric, generator, info, item.samples, seed=seed, psi=psi, batch=batch)
-        recipe: dict[str, Any] = {
-            "unit": "dB",
-            "fake_pictures": item.samples,
-            "resolution": generator.image_spec.resolution,
-            "noise_mode": equivariance.NOISE,
-            "seed": seed,
-            "device": next(generator.parameters()).device.type,
-            "torch": torch.__version__,
-        }
+        recipe: dict[str, Any] = {"unit": "dB", "noise_mode": equivariance.NOISE}
+        recipe |= generated_words(item, generator, seed)
         results.append(
             Result(
                 metric=item.name + count_name(item.samples),
