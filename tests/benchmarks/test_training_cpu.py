@@ -22,3 +22,8 @@ def test_a_record_names_command_commit_hardware_versions_and_date():
     words = record.circumstances("a command", 1)
     assert words.keys() == {"command", "commit", "hardware", "versions", "date"}
     assert len(words["commit"]) == 40
+
+
+def test_sources_without_their_history_are_told_their_commit(monkeypatch):
+    monkeypatch.setenv("KAOKORE_COMMIT", "0123abcd")
+    assert record.circumstances("a command", 1)["commit"] == "0123abcd"

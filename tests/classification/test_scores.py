@@ -82,6 +82,10 @@ def test_confusion_counts_true_in_rows():
     assert confusion(np.array([0, 0, 1]), np.array([1, 0, 1]), 2).tolist() == [[1, 1], [0, 1]]
 
 
+def test_a_bin_of_confidence_holds_its_upper_edge():
+    assert calibration_error(np.array([0.5, 1.0]), np.array([True, False]), bins=2) == pytest.approx((0.5 + 1) / 2)
+
+
 def test_a_paired_difference_uses_only_pictures_that_differ():
     first, second = np.ones(100), np.ones(100)
     second[:10] = 0

@@ -35,6 +35,16 @@ def test_a_face_comes_out_of_twenty_strokes():
     assert (last.strokes, last.step) == (20, last.steps)
 
 
+def test_strokes_move_less_and_less_while_finishing():
+    painter = Painter(QUICK, drawn_face(0, 32), WHITE, 0)
+    rates = []
+    for progress in painter.run():
+        if progress.step > progress.steps - QUICK.finishing:
+            rates.append({group["lr"] for group in painter._optimiser.param_groups})
+    expected = [QUICK.rate * 0.1 ** (index / QUICK.finishing) for index in range(QUICK.finishing)]
+    assert [rate for (rate,) in rates] == pytest.approx(expected)
+
+
 def test_a_seed_gives_the_same_strokes_and_another_seed_others():
     """P13."""
     face = drawn_face(2, 32)

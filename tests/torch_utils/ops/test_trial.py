@@ -2,8 +2,10 @@ import shlex
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from tests.support.toolchains import answer, refusing, script
 from torch_utils.ops import trial
@@ -55,6 +57,13 @@ def test_an_op_that_takes_what_does_not_fit_is_told_from_one_that_refuses_it():
 
     assert not refuses(Case("aten::relu", "of pictures", lambda p: (p.pictures(),)), Pictures())
     assert refuses(Case("aten::mm", "of pictures", two), Pictures())
+
+
+def test_a_library_that_takes_what_does_not_fit_is_told(monkeypatch):
+    monkeypatch.setattr(torch.ops, "load_library", lambda path: None)
+    monkeypatch.setattr(trial, "compiled_ops", lambda device_type, ops: ["kaokore::warp"])
+    monkeypatch.setattr(trial, "refuses", lambda case, pictures: False)
+    assert trial.try_library(Path("library.so"), "cpu") == ["kaokore::warp: takes a tensor that does not fit"]
 
 
 def test_a_file_that_is_no_library_is_refused_with_the_reason(tmp_path):
