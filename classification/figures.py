@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 _INK, _PAPER, _FULL = (30, 30, 36), (255, 255, 255), (38, 70, 120)
-_CELL, _TEXT, _EDGE = 72, 14, 12
+_CELL, _TEXT, _EDGE = 72, 14, 12  # a cell's least side; letters; gaps
 _MOST_LETTERS = 16
 
 
@@ -20,7 +20,8 @@ def confusion_picture(counts: np.ndarray, names: Sequence[str], title: str) -> n
     """
     font, shown = ImageFont.load_default(_TEXT), [_readable(name, index) for index, name in enumerate(names)]
     margin = round(max(font.getlength(name) for name in [*shown, "true"])) + 2 * _EDGE
-    side = _CELL * len(names)
+    each = max(_CELL, *(round(font.getlength(name)) + 10 for name in shown))
+    side = each * len(names)
     top = 3 * (_TEXT + _EDGE)
     width = max(margin + side + _EDGE, round(font.getlength(title)) + 2 * _EDGE)
     image = Image.new("RGB", (width, top + side + _EDGE), _PAPER)
@@ -29,24 +30,23 @@ def confusion_picture(counts: np.ndarray, names: Sequence[str], title: str) -> n
     draw.text((_EDGE, top - _TEXT - 8), "true", _INK, font)
     draw.text((margin, top - 2 * _TEXT - 14), "predicted", _INK, font)
     for column, name in enumerate(shown):
-        middle = margin + _CELL * column + _CELL // 2
-        draw.text((middle, top - _TEXT), _shortened(name, font, _CELL - 4), _INK, font, anchor="mm")
+        draw.text((margin + each * column + each // 2, top - _TEXT), name, _INK, font, anchor="mm")
     for row, name in enumerate(shown):
-        draw.text((margin - _EDGE, top + _CELL * row + _CELL // 2), name, _INK, font, anchor="rm")
+        draw.text((margin - _EDGE, top + each * row + each // 2), name, _INK, font, anchor="rm")
         total = max(1, int(counts[row].sum()))
         for column in range(len(names)):
-            _cell(draw, (margin + _CELL * column, top + _CELL * row), int(counts[row, column]), total, font)
+            _cell(draw, (margin + each * column, top + each * row), each, int(counts[row, column]), total, font)
     return np.asarray(image)
 
 
-def _cell(draw: ImageDraw.ImageDraw, corner: tuple[int, int], count: int, total: int, font) -> None:
+def _cell(draw: ImageDraw.ImageDraw, corner: tuple[int, int], side: int, count: int, total: int, font) -> None:
     share = count / total
     colour = tuple(round(p + (f - p) * share) for p, f in zip(_PAPER, _FULL, strict=True))
     x, y = corner
-    draw.rectangle((x, y, x + _CELL - 2, y + _CELL - 2), fill=colour, outline=(210, 210, 214))
+    draw.rectangle((x, y, x + side - 2, y + side - 2), fill=colour, outline=(210, 210, 214))
     ink = _PAPER if share > 0.5 else _INK
-    draw.text((x + _CELL // 2, y + _CELL // 2 - 9), str(count), ink, font, anchor="mm")
-    draw.text((x + _CELL // 2, y + _CELL // 2 + 9), f"{share:.0%}", ink, font, anchor="mm")
+    draw.text((x + side // 2, y + side // 2 - 9), str(count), ink, font, anchor="mm")
+    draw.text((x + side // 2, y + side // 2 + 9), f"{share:.0%}", ink, font, anchor="mm")
 
 
 def contact_sheet(pictures: np.ndarray, captions: Sequence[Sequence[str]], columns: int, side: int = 128) -> np.ndarray:

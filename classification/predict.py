@@ -47,14 +47,9 @@ def predict(classifier: LoadedClassifier, paths: Sequence[Path], *, every: bool 
     Raises:
         DataError: nothing there, or a picture that cannot be read; before the first prediction where it is missing.
     """
+    _check_there(paths)
     for path in paths:
-        if not path.exists():
-            raise DataError(f"{path}: no such file or folder. Give pictures, folders, or an archive (.zip).")
-    for path in paths:
-        if path.suffix.lower() == ".zip":
-            yield from _of_archive(classifier, path, every)
-        else:
-            yield from _of_files(classifier, _files(path))
+        yield from _of(classifier, path, every)
 
 
 def as_csv(predictions: Sequence[Prediction], label_set: LabelSet) -> str:
@@ -78,16 +73,19 @@ def predict_files(
         raise ConfigError(f"--out {out}: predictions are written as CSV, never into an archive. Use a name like p.csv.")
     classifier = load_classifier(network, device)
     label_set = classifier.info.label_set
+    _check_there(paths)
     found = []
-    for prediction in predict(classifier, paths, every=every):
-        found.append(prediction)
-        if out is None:
-            yield line(prediction, label_set)
-    if not found:
-        yield f"nothing to predict: every picture has a {label_set.name}. Add --all for those too."
-    elif out is not None:
+    for path in paths:
+        before = len(found)
+        for prediction in _of(classifier, path, every):
+            found.append(prediction)
+            if out is None:
+                yield line(prediction, label_set)
+        if len(found) == before:
+            yield f"{path}: nothing to predict, every picture has a {label_set.name}. Add --all for those too."
+    if found and out is not None:
         write_text(out, as_csv(found, label_set))
-        yield f"{out}: {len(found)} predictions of {label_set.name}; no archive was changed"
+        yield f"{out}: predictions of {label_set.name}, rows: {len(found)}; no archive was changed"
 
 
 def line(found: Prediction, label_set: LabelSet) -> str:
@@ -95,6 +93,18 @@ def line(found: Prediction, label_set: LabelSet) -> str:
     order = np.argsort(-np.array(found.probabilities), kind="stable")[:3]
     others = ", ".join(f"{label_set.classes[index]} {found.probabilities[index]:.1%}" for index in order)
     return f"{found.picture}  {label_set.name}={found.name} {found.probability:.1%}  ({others})"
+
+
+def _check_there(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder. Give pictures, folders, or an archive (.zip).")
+
+
+def _of(classifier: LoadedClassifier, path: Path, every: bool) -> Iterator[Prediction]:
+    if path.suffix.lower() == ".zip":
+        return _of_archive(classifier, path, every)
+    return _of_files(classifier, _files(path))
 
 
 def _of_archive(classifier: LoadedClassifier, path: Path, every: bool) -> Iterator[Prediction]:

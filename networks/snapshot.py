@@ -110,7 +110,8 @@ def _info(path: Path, text: str, digest: str) -> SnapshotInfo:
     try:
         document = json.loads(text)
         if document["format"] != FORMAT:
-            raise SnapshotError(f"{path}: format '{document['format']}' is not '{FORMAT}'. Use a matching version.")
+            remedy = "Use the version that saved it, or a snapshot that train.py saves."
+            raise SnapshotError(f"{path}: format '{document['format']}' is not '{FORMAT}'. {remedy}")
         kind = document["generator"]["kind"]
         if kind not in GENERATORS:
             raise SnapshotError(

@@ -65,7 +65,7 @@ def test_train_evaluate_predict_follow_one_another(run, discs, tmp_path):
     assert status == 0 and out.startswith(f"{NAME} colour: ") and "macro-F1" in out
     assert (tmp_path / "run" / "evaluation-test" / "confusion.png").exists()
     status, out, _ = run("predict", discs, "--all", "--network", snapshot, "--out", tmp_path / "p.csv")
-    assert (status, out) == (0, f"{tmp_path / 'p.csv'}: 100 predictions of colour; no archive was changed\n")
+    assert (status, out) == (0, f"{tmp_path / 'p.csv'}: predictions of colour, rows: 100; no archive was changed\n")
 
 
 def test_a_table_of_one_cell(run, discs, tmp_path):

@@ -43,7 +43,7 @@ def test_unlabelled_pictures_of_an_archive_go_into_a_csv_and_the_archive_stays(d
     trained = train_tiny(discs, tmp_path / "run", label="size", epochs=1)  # two discs have no size
     before = hashlib.sha256(discs.read_bytes()).hexdigest()
     (said,) = predict_files(trained.snapshot, [discs], tmp_path / "p.csv", "cpu")
-    assert said == f"{tmp_path / 'p.csv'}: 2 predictions of size; no archive was changed"
+    assert said == f"{tmp_path / 'p.csv'}: predictions of size, rows: 2; no archive was changed"
     rows = list(csv.reader((tmp_path / "p.csv").read_text().splitlines()))
     assert rows[0] == ["image", "size", "probability", "p(small)", "p(middle)", "p(large)"]
     assert [row[0] for row in rows[1:]] == list(Archive.open(discs).names[-2:])
@@ -54,7 +54,14 @@ def test_unlabelled_pictures_of_an_archive_go_into_a_csv_and_the_archive_stays(d
 
 def test_an_archive_without_gaps_says_so(trained, discs):
     (said,) = predict_files(trained.snapshot, [discs], None, "cpu")
-    assert said == "nothing to predict: every picture has a colour. Add --all for those too."
+    assert said == f"{discs}: nothing to predict, every picture has a colour. Add --all for those too."
+
+
+def test_an_archive_without_gaps_says_so_beside_pictures_too(trained, discs, tmp_path):
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "red.png")
+    nothing, said = predict_files(trained.snapshot, [discs, tmp_path / "red.png"], tmp_path / "p.csv", "cpu")
+    assert nothing.startswith(f"{discs}: nothing to predict")
+    assert said == f"{tmp_path / 'p.csv'}: predictions of colour, rows: 1; no archive was changed"
 
 
 def test_bad_paths_are_refused(trained, tmp_path):
