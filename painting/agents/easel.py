@@ -1,0 +1,54 @@
+"""Many canvases at once: the same number of strokes laid on each, differentiable."""
+
+import torch
+from torch import Tensor
+
+from painting.brushes.brush import Brush, Marks
+from painting.canvas import Canvas
+from painting.curves import nearest
+from painting.windows import MOST_PIXELS
+
+
+def opacities(brush: Brush, strokes: Tensor, canvas: Canvas) -> Tensor:
+    """How much each stroke covers of a canvas of its own.
+
+    Whole canvases, for small ones: `painting.raster` is for few large canvases and finds windows first.
+
+    Args:
+        strokes: numbers in 0…1, [N, len(brush.columns)].
+    Returns:
+        0…1, [N, H, W]
+    """
+    at_once = max(1, MOST_PIXELS // (canvas.height * canvas.width))
+    return torch.cat([_opacities(brush, part, canvas) for part in strokes.split(at_once)])
+
+
+def lay(alphas: Tensor, colours: Tensor, canvases: Tensor) -> Tensor:
+    """Lay strokes over canvases in their order.
+
+    Args:
+        alphas: opacities 0…1, [B, k, H, W].
+        colours: RGB in 0…1, [B, k, 3].
+        canvases: RGB in 0…1, [B, 3, H, W].
+    Returns:
+        [B, 3, H, W]
+    """
+    for alpha, colour in zip(alphas.unbind(1), colours.unbind(1), strict=True):
+        canvases = canvases + alpha[:, None] * (colour[:, :, None, None] - canvases)
+    return canvases
+
+
+def laid(brush: Brush, strokes: Tensor, canvases: Tensor) -> Tensor:
+    """Canvases [B, 3, H, W] after strokes [B, k, columns]."""
+    canvas = Canvas(*canvases.shape[2:])
+    flat = strokes.flatten(0, 1)
+    alphas = opacities(brush, flat, canvas).unflatten(0, strokes.shape[:2])
+    return lay(alphas, brush.colours(flat).unflatten(0, strokes.shape[:2]), canvases)
+
+
+def _opacities(brush: Brush, strokes: Tensor, canvas: Canvas) -> Tensor:
+    points = brush.curves(strokes, canvas)
+    rows = (torch.arange(canvas.height, device=strokes.device) + 0.5).to(strokes).expand(len(strokes), -1)
+    columns = (torch.arange(canvas.width, device=strokes.device) + 0.5).to(strokes).expand(len(strokes), -1)
+    distance, t = nearest(points, brush.radii(strokes, canvas), rows, columns)
+    return brush.opacity(strokes, canvas, Marks(points, rows, columns, distance, t), "closest")

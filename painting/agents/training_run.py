@@ -1,0 +1,222 @@
+"""Training an agent, from its options to a file; a stopped training goes on where it stopped."""
+
+import json
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from dataset.archive import Archive
+from painting.agents.agent_file import AgentInfo, save_agent
+from painting.agents.config import AgentConfig
+from painting.agents.faces import read_faces
+from painting.agents.learner import Learner
+from painting.agents.measure import errors
+from painting.agents.methods import learner as learner_of
+from torch_utils import seeds as seeding
+from torch_utils.config import differences, from_json, to_json
+from torch_utils.curves import open_curves
+from torch_utils.errors import ConfigError, DivergedError, SnapshotError
+from torch_utils.files import atomic_write, sweep, write_text
+from torch_utils.folder_lock import only_writer
+from torch_utils.interrupts import SAVE, Interrupts
+from torch_utils.log import Log
+
+AGENT, CONFIG, STATS, CHECKPOINT = "agent.safetensors", "config.json", "stats.jsonl", "checkpoint.pt"
+FORMAT = "kaokore-stylegan agent checkpoint 1"
+MAY_CHANGE = ("every",)  # of the options, when a training goes on
+
+
+@dataclass
+class Run:
+    """A training under way.
+
+    Attributes:
+        step: updates done.
+        history: a dict of numbers for each measurement.
+        sums: of what updates reported since the last one, by name, float64.
+    """
+
+    config: AgentConfig
+    learner: Learner
+    folder: Path
+    data: dict[str, Any]
+    step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    sums: dict[str, torch.Tensor] = field(default_factory=dict)
+    summed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """How a training ended; `interrupted` is the exit status of the signal that stopped it, 0 where it ended itself."""
+
+    agent: Path
+    updates: int
+    metrics: dict[str, float]
+    interrupted: int = 0
+
+
+def train(
+    config: AgentConfig,
+    archive: Archive,
+    folder: Path,
+    device: torch.device,
+    log: Callable[[str], None] | None = None,
+) -> TrainResult:
+    """Train, or go on with what the folder holds; on CPU a stopped and resumed run ends bit-equal to an unbroken one.
+
+    Raises:
+        ConfigError: the folder holds a run with other options.
+        UserError: pictures or checkpoint that cannot be used.
+    """
+    own = [device] if device.type == "cuda" else []
+    with only_writer(folder), torch.random.fork_rng(devices=own), Interrupts() as interrupts:
+        sweep(folder)
+        _check_same(folder, config)
+        faces = read_faces(archive, config.size, config.holdout, config.seed).to(device)
+        torch.manual_seed(seeding.derive(config.seed, "weights"))
+        run = Run(config, learner_of(config, faces), folder, _data_words(archive, faces.names))
+        log = log or Log(folder / "log.txt")
+        if _resume(run):
+            log(f"going on after {run.step} of {config.updates} updates")
+        else:
+            write_text(folder / CONFIG, json.dumps(to_json(config), indent=2) + "\n")
+            weights = sum(weight.numel() for weight in run.learner.policy.parameters())
+            log(f"{config.method.kind}, {config.brush}, {weights / 1e6:.2f} million weights, {device.type}")
+            log(f"pictures: {len(faces.learnt)} to learn from, {len(faces.held)} held out, {config.size} pixels")
+        return _run(run, interrupts, log)
+
+
+def _run(run: Run, interrupts: Interrupts, log: Callable[[str], None]) -> TrainResult:
+    curves = open_curves(run.folder / "tensorboard", run.step + 1)
+    bar = tqdm(total=run.config.updates, initial=run.step, unit="update", disable=not sys.stderr.isatty(), leave=False)
+    started, begun = time.perf_counter(), run.step
+    with bar:
+        while run.step < run.config.updates:
+            _update(run)
+            bar.update()
+            if run.step % run.config.every == 0 or run.step == run.config.updates:
+                numbers = _measure(run)
+                for name, value in numbers.items():
+                    curves.add_scalar(name, value, run.step)
+                speed = (time.perf_counter() - started) / (run.step - begun)
+                log(_line(run, numbers, speed))
+                bar.set_postfix_str(f"held-out L2 {numbers['l2']:.4f}", refresh=False)
+                _save(run)
+            if request := interrupts.take():
+                _save_checkpoint(run)
+                if request != SAVE:
+                    curves.close()
+                    return _result(run, request)
+    curves.close()
+    return _result(run, 0)
+
+
+def _update(run: Run) -> None:
+    torch.manual_seed(seeding.derive(run.config.seed, "update", run.step))
+    reported = run.learner.update(run.step)
+    run.step += 1
+    run.summed += 1
+    for name, value in reported.items():
+        run.sums[name] = run.sums.get(name, torch.zeros((), dtype=torch.float64)) + value.detach().double().cpu()
+
+
+def _measure(run: Run) -> dict[str, float]:
+    """Errors on held-out pictures and means of what was reported, noted in the history.
+
+    Raises:
+        DivergedError: a number that is not finite.
+    """
+    numbers: dict[str, float] = {"update": run.step}
+    numbers |= {name: value.item() / run.summed for name, value in run.sums.items()}
+    numbers |= errors(run.learner.used, run.learner.faces.held, run.config.background)
+    if not all(abs(value) < float("inf") for value in numbers.values()):
+        raise DivergedError(
+            f"update {run.step}: {numbers} is not finite. Start again with a lower --set method.lr "
+            f"(it is {run.config.method.lr:g})."
+        )
+    run.sums, run.summed = {}, 0
+    run.history.append(numbers)
+    return numbers
+
+
+def _save(run: Run) -> None:
+    """What was measured, the agent, and the checkpoint last: a killed run goes on before them and writes them again."""
+    write_text(run.folder / STATS, "".join(json.dumps(line) + "\n" for line in run.history))
+    metrics = {name: value for name, value in run.history[-1].items() if name.startswith("l2")}
+    info = AgentInfo(config=run.config, updates=run.step, metrics=metrics, data=run.data)
+    save_agent(run.folder / AGENT, info, run.learner.used.state_dict())
+    _save_checkpoint(run)
+
+
+def _save_checkpoint(run: Run) -> None:
+    contents = {"format": FORMAT, "step": run.step, "history": run.history, "sums": run.sums, "summed": run.summed}
+    contents |= {"learner": run.learner.contents(), "threads": torch.get_num_threads()}
+    with atomic_write(run.folder / CHECKPOINT) as temporary, temporary.open("wb") as file:
+        torch.save(contents, file)
+
+
+def _resume(run: Run) -> bool:
+    """Fill a run from its folder's checkpoint; False if there is none.
+
+    Raises:
+        SnapshotError: it is damaged, or of another training.
+    """
+    path = run.folder / CHECKPOINT
+    if not path.exists():
+        return False
+    try:
+        contents = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+            raise SnapshotError(f"{path}: not a checkpoint of this version. Use another --outdir.")
+        run.learner.fill(contents["learner"])
+        run.step, run.history = contents["step"], contents["history"]
+        run.sums, run.summed = contents["sums"], contents["summed"]
+        torch.set_num_threads(contents["threads"])  # sums round by it
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise SnapshotError(f"{path}: damaged, or of another network ({reason}). Use another --outdir.") from error
+    return True
+
+
+def _check_same(folder: Path, config: AgentConfig) -> None:
+    path = folder / CONFIG
+    if not path.exists():
+        return
+    try:
+        before = from_json(AgentConfig, json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{path}: not readable ({error}). Use another --outdir.") from error
+    other = {name: pair for name, pair in differences(before, config).items() if name not in MAY_CHANGE}
+    if other:
+        words = ", ".join(f"{name} was {old}, is {new}" for name, (old, new) in other.items())
+        raise ConfigError(f"--outdir {folder}: holds a run with other options ({words}). Use another folder.")
+
+
+def _data_words(archive: Archive, held: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "name": Path(archive.path).name,
+        "digest": archive.digest,
+        "source": archive.source,
+        "licence": archive.licence,
+        "attribution": archive.attribution,
+        "held_out": list(held),
+    }
+
+
+def _line(run: Run, numbers: dict[str, float], seconds: float) -> str:
+    told = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items() if name != "update")
+    return f"update {run.step:6}/{run.config.updates}  {told}  {seconds:.2f} s an update"
+
+
+def _result(run: Run, status: int) -> TrainResult:
+    last = run.history[-1] if run.history else {}
+    metrics = {name: value for name, value in last.items() if name.startswith("l2")}
+    return TrainResult(agent=run.folder / AGENT, updates=run.step, metrics=metrics, interrupted=status)
