@@ -30,11 +30,14 @@ def main():
 @click.option(
     "--class", "classes", multiple=True, help="Class of these faces, e.g. status=warrior; once per label set."
 )
-@click.option("--method", default="ltp", help="ltp: regions, few and large. ist: coloured pencil.")
-@click.option("--strokes", type=int, help="How many. Default: ltp 100, ist 600.")
+@click.option("--method", default="ltp", help="ltp: regions. ist: pencil. ltp-agent, ist-agent: see --agent.")
+@click.option("--agent", type=_PATH, help="Trained agent (.safetensors) that paints: see train-agent.")
+@click.option("--divide", default=1, type=int, help="An agent then paints each of D times D parts, too.")
+@click.option("--refine", default=0, type=int, help="Steps of direct optimisation after an agent has painted.")
+@click.option("--strokes", type=int, help="How many. Default: ltp 100, ist 600, an agent's own.")
 @click.option("--brush", help="bezier, pencil, ink or dry instead of the method's own.")
 @click.option("--size", default=128, type=int, help="Shorter side of the canvas it is painted on, in pixels.")
-@click.option("--background", default="white", help="Colour of the empty canvas, a name or #rrggbb.")
+@click.option("--background", help="Colour of the empty canvas, a name or #rrggbb. Default: white, an agent's own.")
 @click.option("--palette", help="Only so many colours, chosen from the picture, or these: '#222,#b33,beige'.")
 @click.option("--mono", is_flag=True, help="Grey strokes only.")
 @click.option("--opaque", is_flag=True, help="Strokes cover all they can.")
@@ -52,8 +55,10 @@ def paint(**options):
     \b
     python paint.py paint face.png --strokes 40 --to all
     python paint.py paint faces/ --method ist --palette 6
+    python paint.py paint face.png --method ltp-agent --agent agent.safetensors
     """
-    from painting.paint_pictures import Request, paint_pictures
+    from painting.paint_pictures import paint_pictures
+    from painting.request import Request
 
     return paint_pictures(Request(**options), click.echo)
 
@@ -74,6 +79,34 @@ def render(**options):
 
     for line in draw(Request(**options)):
         click.echo(line)
+
+
+@main.command("train-agent", context_settings=_SETTINGS)
+@click.option("--data", required=True, type=_PATH, help="Archive (.zip) of dataset_tool.py.")
+@click.option("--method", default="analytic", help="analytic, ddpg (Learning to Paint's), adversarial (Nakano's).")
+@click.option("--preset", default="quick", help="quick: for two cores. full: analytic. paper: the other two.")
+@click.option("--brush", help="bezier, pencil, ink or dry.  [default: bezier; adversarial dry]")
+@click.option("--size", type=int, help="Side of what the agent sees, in pixels.  [default: the preset's]")
+@click.option("--steps", type=int, help="Looks at a painting.  [default: the preset's]")
+@click.option("--bundle", type=int, help="Strokes at each look.  [default: the preset's]")
+@click.option("--batch", type=int, help="Paintings under way.  [default: the preset's]")
+@click.option("--updates", type=int, help="Updates of the agent.  [default: the preset's]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.  [default: 0]")
+@click.option("--outdir", type=_PATH, help="The run's folder.  [default: runs/<zip>-agent-<method>-<brush>-<preset>]")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Any option, e.g. method.lr=0.0003.")
+@click.option("--dry-run", is_flag=True, help="Print the resolved options and stop.")
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
+@click.option("--threads", default=1, type=click.IntRange(min=1), help="Threads of CPU computations.")
+def train_agent(device, threads, dry_run, **flags):
+    """Train an agent that paints; the same command goes on where it stopped.
+
+    \b
+    python paint.py train-agent --data kaokore.zip
+    python paint.py train-agent --data kaokore.zip --method ddpg --preset paper
+    """
+    from painting.agents.train_agent import Machine, train_agent
+
+    return train_agent(flags, Machine(device, threads), dry_run, click.echo)
 
 
 @main.command(context_settings=_SETTINGS)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dataset.demo import draw_faces
-from painting.paint_pictures import Request, paint_pictures
+from painting.paint_pictures import paint_pictures
+from painting.request import Request
 from torch_utils.images import write_png
 
 SIDE = 384

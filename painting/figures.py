@@ -14,9 +14,9 @@ import torch
 
 from painting.export.frames import to_picture
 from painting.export.sheet import sheet
-from painting.paint_pictures import Request as Painting
 from painting.paint_pictures import paint_pictures
 from painting.references import picture_files, read_picture
+from painting.request import Request as Painting
 from painting.strokes import read_strokes
 from torch_utils.errors import ConfigError, DataError
 from torch_utils.images import grid, write_png

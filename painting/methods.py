@@ -32,3 +32,4 @@ def intrinsic_style_transfer(strokes: int) -> Plan:
 
 METHODS: dict[str, Callable[[int], Plan]] = {"ltp": learning_to_paint, "ist": intrinsic_style_transfer}
 STROKES = {"ltp": 100, "ist": 600}  # unless the user says how many
+AGENT_BRUSHES = {"ltp-agent": ("bezier",), "ist-agent": ("pencil", "ink", "dry")}  # methods that need a trained agent

@@ -101,6 +101,15 @@ class Painter:
             self._grow(size, canvas, (index + 1) / len(blocks))
             for _ in range(count):
                 yield self._step(canvas, (index + 1) / len(blocks), steps)
+        yield from self._finish(steps)
+
+    def improve(self, strokes: Tensor) -> Iterator[Progress]:
+        """Take over a painting, [n, columns], and move its strokes for the plan's finishing steps; none is added."""
+        for block in strokes.tensor_split(min(self.plan.blocks, len(strokes))):
+            self._add(block)
+        yield from self._finish(self.plan.finishing)
+
+    def _finish(self, steps: int) -> Iterator[Progress]:
         for index in range(self.plan.finishing):
             self._set_rate(self.plan.rate * 0.1 ** (index / self.plan.finishing))
             yield self._step(self.canvas, 1.0, steps)
@@ -119,7 +128,9 @@ class Painter:
         picture = self._canvases(canvas, [sum(map(len, self._logits))])[0].detach()
         size = plan.largest * (plan.smallest / plan.largest) ** progress
         seeds = new_strokes(reference, picture, count, size=size, length=plan.length, generator=self._generator)
-        strokes = self.brush.encode(seeds.points, seeds.size, seeds.colours)
+        self._add(self.brush.encode(seeds.points, seeds.size, seeds.colours))
+
+    def _add(self, strokes: Tensor) -> None:
         logits = strokes.clamp(_EDGE, 1 - _EDGE).logit().requires_grad_()
         self._logits.append(logits)
         self._optimiser.add_param_group({"params": [logits]})

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from painting.brushes import brush_named
-from painting.colours import check_palette, palette, parse_colour
+from painting.colours import palette
+from painting.commission import Commission, commissioned
 from painting.constraints import Constraints
 from painting.export.outputs import Output, parse_outputs, write_outputs
-from painting.methods import METHODS, MOST_STROKES, STROKES
-from painting.optimise import Painter, Plan
 from painting.quality import compare
-from painting.references import Reference, check_size, picture_files, read_picture
+from painting.references import Reference, picture_files, read_picture
+from painting.request import Request
 from painting.strokes import Header, StrokeSet, write_strokes
 from torch_utils import seeds as seeding
 from torch_utils.errors import ConfigError
@@ -27,31 +26,6 @@ from torch_utils.files import storage_error, write_text
 from torch_utils.interrupts import SAVE, Interrupts
 
 _PARTS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the strokes, whose canvases are measured
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """A command line of `paint.py paint`; the fields are its options."""
-
-    images: tuple[Path, ...] = ()
-    network: Path | None = None
-    seeds: str | None = None
-    psi: float = 1.0
-    classes: tuple[str, ...] = ()
-    method: str = "ltp"
-    strokes: int | None = None
-    size: int = 128
-    brush: str | None = None
-    background: str = "white"
-    palette: str | None = None
-    mono: bool = False
-    opaque: bool = False
-    cap: float | None = None
-    seed: int = 0
-    outdir: Path = Path("out")
-    to: str = "final,sheet,gif,svg"
-    out_size: int = 512
-    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -70,41 +44,19 @@ def paint_pictures(request: Request, say: Callable[[str], None]) -> int:
     Raises:
         UserError: before anything is painted.
     """
-    plan, outputs = _plan(request), parse_outputs(request.to)
+    commission, outputs = commissioned(request), parse_outputs(request.to)
     references = _references(request)
     _make_folder(request.outdir)
     torch.set_num_threads(request.threads)  # waiting threads cost more than they gain where a machine is shared
     with Interrupts() as asked:
         for reference in references:
-            painted = _paint(reference, plan, request, lambda: asked.take() > SAVE)
+            painted = _paint(reference, commission, request, lambda: asked.take() > SAVE)
             folder = request.outdir / reference.name
             if len(painted.painting.strokes):
                 say(_write(painted, reference, folder, outputs, request))
             if asked.take() > SAVE:
                 return asked.take()
     return 0
-
-
-def _plan(request: Request) -> Plan:
-    """The method's plan with the user's changes, checked."""
-    if request.method not in METHODS:
-        raise ConfigError(f"--method {request.method}: no such method. Use one of {', '.join(METHODS)}.")
-    strokes = STROKES[request.method] if request.strokes is None else request.strokes
-    if not 1 <= strokes <= MOST_STROKES:
-        raise ConfigError(f"--strokes {strokes}: from 1 to {MOST_STROKES} can be painted. Use for example 100.")
-    check_size(request.size, "--size")
-    check_size(request.out_size, "--out-size")
-    parse_colour(request.background, "--background")
-    if request.palette is not None:
-        check_palette(request.palette)
-    plan = METHODS[request.method](strokes)
-    if request.brush is not None:
-        plan = replace(plan, brush=brush_named(request.brush).name)
-    if request.cap is not None:
-        if not 0 < request.cap <= 1:
-            raise ConfigError(f"--cap {request.cap}: not above 0 and at most 1. Use 1 for none.")
-        plan = replace(plan, cap=request.cap)
-    return plan
 
 
 def _references(request: Request) -> Iterable[Reference]:
@@ -132,11 +84,10 @@ def _make_folder(folder: Path) -> None:
         raise storage_error(folder, error) from error
 
 
-def _paint(reference: Reference, plan: Plan, request: Request, stop: Callable[[], bool]) -> Painted:
+def _paint(reference: Reference, commission: Commission, request: Request, stop: Callable[[], bool]) -> Painted:
     """Paint one reference until it is done or one is asked to stop."""
     picture = reference.at(request.size)
-    background = parse_colour(request.background, "--background")
-    painter = Painter(plan, picture, torch.tensor(background), request.seed, _constraints(request, picture))
+    painter = commission.painter(picture, request.seed, _constraints(request, picture))
     whole, started = False, time.process_time()
     with tqdm(desc=reference.name, unit="step", disable=not sys.stderr.isatty(), leave=False) as bar:
         for progress in painter.run():
@@ -147,12 +98,16 @@ def _paint(reference: Reference, plan: Plan, request: Request, stop: Callable[[]
                 break
         else:
             whole = True
-    about = {"method": request.method, "seed": str(request.seed)} | reference.about
-    canvas = painter.canvas
     header = Header(
-        brush=plan.brush, height=canvas.height, width=canvas.width, background=background, cap=plan.cap, about=about
+        brush=commission.plan.brush,
+        height=painter.canvas.height,
+        width=painter.canvas.width,
+        background=commission.background,
+        cap=commission.plan.cap,
+        about={"method": request.method, "seed": str(request.seed)} | commission.about | reference.about,
     )
-    return Painted(StrokeSet(header, painter.strokes).rounded(), whole, plan.strokes, time.process_time() - started)
+    painting = StrokeSet(header, painter.strokes).rounded()
+    return Painted(painting, whole, commission.plan.strokes, time.process_time() - started)
 
 
 def _constraints(request: Request, picture: Tensor) -> Constraints:

@@ -1,6 +1,7 @@
 """Painting by a trained agent: it looks at the canvas, says strokes, and looks again."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from painting.agents.frames import framed
 from painting.agents.policy import is_mark, seen
 from painting.canvas import Canvas
 from painting.constraints import Constraints
-from painting.optimise import Progress
+from painting.optimise import Painter, Plan, Progress
 from painting.raster import paint
 
 
@@ -25,6 +26,7 @@ class AgentPainter:
         background: RGB in 0…1, [3].
         strokes: how many are planned; fewer are laid where the agent sees nothing to improve.
         cap: no stroke covers more than this.
+        refine: how the strokes are moved at last by direct optimisation, or None.
     """
 
     def __init__(
@@ -37,10 +39,12 @@ class AgentPainter:
         divide: int = 1,
         cap: float = 1.0,
         constraints: Constraints | None = None,
+        refine: Plan | None = None,
     ):
         self._policy, self.brush, self._reference = agent.policy, agent.policy.brush, reference
         self.canvas, self._cap, self._divide = Canvas(*reference.shape[1:]), cap, divide
         self._constraints, self._planned = constraints or Constraints(), strokes
+        self._background, self._refine = background, refine
         self._picture = background[:, None, None].expand_as(reference).clone()
         self._laid: list[Tensor] = []
 
@@ -52,6 +56,7 @@ class AgentPainter:
     def run(self) -> Iterator[Progress]:
         """Paint; yields after every look, where one may stop."""
         whole, parts = self._looks()
+        moves = self._refine.finishing if self._refine else 0
         for divide, looks, before in ((1, whole, 0), (self._divide, parts, whole)):
             memory = self._policy.start(divide**2)
             for look in range(looks):
@@ -59,7 +64,12 @@ class AgentPainter:
                 with torch.no_grad():
                     said, memory = self._policy(*self._views(divide), step, memory)
                     self._lay(said, divide)
-                yield self._progress(before + look + 1, whole + parts)
+                yield self._progress(before + look + 1, whole + parts + moves)
+        if self._refine and len(self.strokes):
+            painter = Painter(self._refine, self._reference, self._background, 0, self._constraints)
+            for progress in painter.improve(self.strokes):
+                self._laid = [painter.strokes]
+                yield replace(progress, step=whole + parts + progress.step, steps=whole + parts + moves)
 
     def _looks(self) -> tuple[int, int]:
         """At the whole and at its parts."""
