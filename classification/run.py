@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +18,15 @@ from classification.options import TrainFlags, config_of, folder_of
 from classification.snapshot import ClassifierInfo, save_classifier
 from classification.state import TrainingState, uses_bf16
 from dataset.archive import Archive
-from torch_utils.config import differences, from_json, to_json
+from torch_utils.config import to_json
 from torch_utils.curves import open_curves
-from torch_utils.errors import ConfigError
 from torch_utils.files import sweep, write_text
 from torch_utils.folder_lock import only_writer
 from torch_utils.interrupts import SAVE, Interrupts
 from torch_utils.log import Log
+from torch_utils.same_run import check_same, write_config
 
-SNAPSHOT, CONFIG, STATS = "classifier.safetensors", "config.json", "stats.jsonl"
+SNAPSHOT, STATS = "classifier.safetensors", "stats.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def train(
     own = [device] if device.type == "cuda" else []
     with only_writer(folder), torch.random.fork_rng(devices=own), Interrupts() as interrupts:
         sweep(folder)
-        check_same(folder, config)
+        check_same(folder, config, MAY_CHANGE)
         learner = prepare(config, archive, device)
         log = log or Log(folder / "log.txt")
         state = TrainingState(config, learner)
@@ -81,7 +81,7 @@ def train(
 def _begin(
     folder: Path, config: ClassifierConfig, learner: Learner, archive: Archive, log: Callable[[str], None]
 ) -> None:
-    write_text(folder / CONFIG, json.dumps(to_json(config), indent=2) + "\n")
+    write_config(folder, config)
     counts = ", ".join(f"{len(indices)} {part}" for part, indices in learner.division.parts.items())
     log(f"{config.network.model}, {config.data.label}: {', '.join(learner.label_set.classes)}")
     log(f"pictures: {counts} ({learner.division.how}){', labels shuffled' if config.data.shuffle_labels else ''}")
@@ -174,18 +174,3 @@ def _line(state: TrainingState, numbers: dict[str, float], seconds: float) -> st
         f"train {numbers['accuracy/train']:6.2%}  dev {numbers['accuracy/dev']:6.2%}  "
         f"best {best.accuracy:6.2%} at {best.epoch}  {seconds:.1f} s"
     )
-
-
-def check_same(folder: Path, config: ClassifierConfig, may_change: Sequence[str] = MAY_CHANGE) -> None:
-    """Raise a ConfigError if the folder holds a run with other options than these, but for those that may change."""
-    path = folder / CONFIG
-    if not path.exists():
-        return
-    try:
-        before = from_json(ClassifierConfig, json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"{path}: not readable ({error}). Use another --outdir.") from error
-    other = {path: pair for path, pair in differences(before, config).items() if path not in may_change}
-    if other:
-        words = ", ".join(f"{name} was {old}, is {new}" for name, (old, new) in other.items())
-        raise ConfigError(f"--outdir {folder}: holds a run with other options ({words}). Use another folder.")

@@ -18,7 +18,7 @@ from classification.config import ClassifierConfig, SplitBy
 from classification.evaluate import PREDICTIONS, RESULT, evaluate, majority_share, write_evaluation
 from classification.models import check_model, check_size, input_size
 from classification.options import TrainFlags, config_of
-from classification.run import CONFIG, check_same, train
+from classification.run import train
 from classification.snapshot import load_classifier
 from classification.splits import check_classes, divide, label_set_of
 from classification.table_rows import Row, row_of
@@ -26,6 +26,7 @@ from classification.table_text import as_json, as_markdown
 from dataset.archive import Archive
 from torch_utils.errors import DataError
 from torch_utils.files import write_text
+from torch_utils.same_run import CONFIG, check_same
 
 MARKDOWN, JSON = "table.md", "table.json"
 

@@ -1,19 +1,15 @@
 """Checkpoints: the whole training state as tensors and numbers, enough to go on exactly where a run stopped."""
 
 import contextlib
-import pickle
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from torch_utils import distributed
+from torch_utils import checkpoint_file, distributed
+from torch_utils.checkpoint_file import is_whole
 from torch_utils.errors import SnapshotError
-from torch_utils.files import atomic_write
 from training.skips import Skips
 from training.state import TrainingState
 
@@ -29,17 +25,6 @@ COUNTERS = (
 )
 _PATTERN = "checkpoint-*.pt"
 _KEEP = 2
-# What Python's zipfile raises where its directory is wrong: a name that is no text, an unknown flag or method, …
-_DAMAGED = (
-    zipfile.BadZipFile,
-    OSError,
-    EOFError,
-    ValueError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 
 def save_checkpoint(folder: Path, state: TrainingState) -> Path:
@@ -50,23 +35,11 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
 def write_checkpoint(folder: Path, contents: dict[str, Any], *, drop: bool = True) -> Path:
     """The same for contents taken earlier; drops older ones unless told not to."""
     path = folder / f"checkpoint-{contents['images_seen']:09d}.pt"
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        try:
-            torch.save(contents, file)
-        except RuntimeError as error:
-            raise (_system_error(error) or error) from error
+    checkpoint_file.write_checkpoint(path, contents)
     for old in sorted(folder.glob(_PATTERN))[:-_KEEP] if drop else []:
         with contextlib.suppress(OSError):
             old.unlink()
     return path
-
-
-def _system_error(error: BaseException) -> OSError | None:
-    """The operating system's error that torch.save's own came from, if any: it hides a full disk behind another."""
-    context = error.__context__
-    while context is not None and not isinstance(context, OSError):
-        context = context.__context__
-    return context
 
 
 def newest_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | None:
@@ -95,34 +68,15 @@ def images_of(path: Path) -> int:
     return int(path.stem.partition("-")[2])
 
 
-def is_whole(path: Path) -> bool:
-    """True if the file's own checksums agree (torch.save writes a zip with CRCs but never checks them)."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except _DAMAGED:
-        return False
-
-
 def load_checkpoint(path: Path, state: TrainingState) -> None:
     """Fill the state from a checkpoint, the number of threads too: convolution gradients depend on it.
 
     Raises:
         SnapshotError: a file of another program or version, or of another network.
     """
-    try:
-        contents = torch.load(path, map_location=state.players.data.device, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise SnapshotError(f"{path}: not a checkpoint of this program. Use another --outdir.") from error
-    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
-        raise SnapshotError(
-            f"{path}: not a checkpoint of this version. Use the one that wrote it, or another --outdir."
-        )
-    try:
+    contents = checkpoint_file.read_checkpoint(path, FORMAT, state.players.data.device)
+    with checkpoint_file.filling(path):
         fill(state, contents)
-    except (RuntimeError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise SnapshotError(f"{path}: not a state of these networks ({reason}). Use another --outdir.") from error
     if contents.get("processes", 1) == distributed.world_size():
         torch.set_num_threads(contents["threads"])
 

@@ -62,10 +62,11 @@ def load_agent(path: Path | str, device: torch.device | str = "cpu") -> LoadedAg
     path = Path(path)
     file = read_tensors(path, writer="paint.py train-agent")
     info = _info(path, file.document, file.digest)
-    policy = build(info.config)
     try:
+        with torch.random.fork_rng(devices=[]):  # what is drawn is overwritten
+            policy = build(info.config)
         policy.load_state_dict(file.tensors)
-    except RuntimeError as error:
+    except (RuntimeError, ConfigError) as error:
         reason = " ".join(str(error).split())[:160]
         raise SnapshotError(f"{path}: does not hold the network it describes ({reason}). Train it again.") from error
     return LoadedAgent(policy.eval().requires_grad_(False).to(device), info, path)

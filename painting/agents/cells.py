@@ -19,6 +19,7 @@ from painting.curves import nearest
 from painting.windows import MOST_PIXELS
 
 FRAME, WINDOW = 1.5, 3  # in cells: the square in which a cell's stroke has its points, and what it can mark
+_NONE = torch.iinfo(torch.int64).max  # no cell; comes after all others
 _FLOOR = 0.003  # squared error a pixel, below which a window counts as painted
 _ENDS = ("x0", "y0", "x2", "y2", "start_x", "start_y", "end_x", "end_y")  # columns
 _FREEDOM = 0.5  # how far a colour may lie from the mean under the stroke, both ways together
@@ -84,15 +85,16 @@ class CellPolicy(Policy):
         return Proposals(*(torch.cat(parts, 1) for parts in zip(*(found[side] for side in self.grids), strict=True)))
 
     def choose(self, proposals: Proposals) -> Tensor:
-        """The best ones whose cells do not meet, coarse ones first: [B, bundle, columns]; harmful ones marked empty."""
+        """The best ones whose cells do not meet, coarse ones first, [B, bundle, columns]; no stroke does harm."""
         left, chosen = proposals.gain.detach().clone(), []
         for _ in range(self.bundle):
-            best = left.argmax(1)
-            chosen.append(best)
+            gain, best = left.max(1)
+            chosen.append(torch.where(gain > 0, best, _NONE))
             left = left.masked_fill(self.get_buffer("meets")[best], -torch.inf)
         places = torch.stack(chosen, dim=1).sort(dim=1).values  # cells are numbered from coarse to fine
-        strokes = proposals.strokes.gather(1, places[..., None].expand(-1, -1, proposals.strokes.shape[2]))
-        return strokes * (proposals.gain.gather(1, places) > 0)[..., None]
+        some = (places != _NONE)[..., None]
+        rows = torch.where(some, places[..., None], 0).expand(-1, -1, proposals.strokes.shape[2])
+        return proposals.strokes.gather(1, rows) * some
 
     def forward(self, canvases: Tensor, references: Tensor, step: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         return self.choose(self.propose(canvases, references)), memory

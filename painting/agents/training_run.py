@@ -1,7 +1,6 @@
 """Training an agent, from its options to a file; a stopped training goes on where it stopped."""
 
 import json
-import pickle
 import sys
 import time
 from collections.abc import Callable
@@ -20,15 +19,16 @@ from painting.agents.learner import Learner
 from painting.agents.measure import errors
 from painting.agents.methods import learner as learner_of
 from torch_utils import seeds as seeding
-from torch_utils.config import differences, from_json, to_json
+from torch_utils.checkpoint_file import filling, read_checkpoint, write_checkpoint
 from torch_utils.curves import open_curves
-from torch_utils.errors import ConfigError, DivergedError, SnapshotError
-from torch_utils.files import atomic_write, sweep, write_text
+from torch_utils.errors import DivergedError
+from torch_utils.files import sweep, write_text
 from torch_utils.folder_lock import only_writer
 from torch_utils.interrupts import SAVE, Interrupts
 from torch_utils.log import Log
+from torch_utils.same_run import check_same, write_config
 
-AGENT, CONFIG, STATS, CHECKPOINT = "agent.safetensors", "config.json", "stats.jsonl", "checkpoint.pt"
+AGENT, STATS, CHECKPOINT = "agent.safetensors", "stats.jsonl", "checkpoint.pt"
 FORMAT = "kaokore-stylegan agent checkpoint 1"
 MAY_CHANGE = ("every",)  # of the options, when a training goes on
 
@@ -79,7 +79,7 @@ def train(
     own = [device] if device.type == "cuda" else []
     with only_writer(folder), torch.random.fork_rng(devices=own), Interrupts() as interrupts:
         sweep(folder)
-        _check_same(folder, config)
+        check_same(folder, config, MAY_CHANGE)
         faces = read_faces(archive, config.size, config.holdout, config.seed).to(device)
         torch.manual_seed(seeding.derive(config.seed, "weights"))
         run = Run(config, learner_of(config, faces), folder, _data_words(archive, faces.names))
@@ -87,7 +87,7 @@ def train(
         if _resume(run):
             log(f"going on after {run.step} of {config.updates} updates")
         else:
-            write_text(folder / CONFIG, json.dumps(to_json(config), indent=2) + "\n")
+            write_config(folder, config)
             weights = sum(weight.numel() for weight in run.learner.policy.parameters())
             log(f"{config.method.kind}, {config.brush}, {weights / 1e6:.2f} million weights, {device.type}")
             log(f"pictures: {len(faces.learnt)} to learn from, {len(faces.held)} held out, {config.size} pixels")
@@ -159,8 +159,7 @@ def _save(run: Run) -> None:
 def _save_checkpoint(run: Run) -> None:
     contents = {"format": FORMAT, "step": run.step, "history": run.history, "sums": run.sums, "summed": run.summed}
     contents |= {"learner": run.learner.contents(), "threads": torch.get_num_threads()}
-    with atomic_write(run.folder / CHECKPOINT) as temporary, temporary.open("wb") as file:
-        torch.save(contents, file)
+    write_checkpoint(run.folder / CHECKPOINT, contents)
 
 
 def _resume(run: Run) -> bool:
@@ -172,32 +171,13 @@ def _resume(run: Run) -> bool:
     path = run.folder / CHECKPOINT
     if not path.exists():
         return False
-    try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(contents, dict) or contents.get("format") != FORMAT:
-            raise SnapshotError(f"{path}: not a checkpoint of this version. Use another --outdir.")
+    contents = read_checkpoint(path, FORMAT)
+    with filling(path):
         run.learner.fill(contents["learner"])
         run.step, run.history = contents["step"], contents["history"]
         run.sums, run.summed = contents["sums"], contents["summed"]
         torch.set_num_threads(contents["threads"])  # sums round by it
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise SnapshotError(f"{path}: damaged, or of another network ({reason}). Use another --outdir.") from error
     return True
-
-
-def _check_same(folder: Path, config: AgentConfig) -> None:
-    path = folder / CONFIG
-    if not path.exists():
-        return
-    try:
-        before = from_json(AgentConfig, json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"{path}: not readable ({error}). Use another --outdir.") from error
-    other = {name: pair for name, pair in differences(before, config).items() if name not in MAY_CHANGE}
-    if other:
-        words = ", ".join(f"{name} was {old}, is {new}" for name, (old, new) in other.items())
-        raise ConfigError(f"--outdir {folder}: holds a run with other options ({words}). Use another folder.")
 
 
 def _data_words(archive: Archive, held: tuple[str, ...]) -> dict[str, Any]:

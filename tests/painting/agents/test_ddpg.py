@@ -1,0 +1,94 @@
+"""Learning to Paint's update: what the critic is taught, what each loss may move, how slow copies follow."""
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from painting.agents.config import AgentConfig, DdpgConfig
+from painting.agents.ddpg import DdpgLearner
+from painting.agents.easel import laid
+from painting.agents.learner import follow
+from tests.support.painted import random_strokes
+
+
+@pytest.fixture
+def learner():
+    from tests.painting.agents.test_replay import faces
+
+    method = DdpgConfig(width=8, replay=16, warmup=2, tau=0.25, lr=1e-3, drops=(1, 2))
+    torch.manual_seed(0)
+    return DdpgLearner(AgentConfig(size=16, steps=4, bundle=2, batch=4, method=method, ema=0.0), faces())
+
+
+def weights(network: nn.Module) -> torch.Tensor:
+    return torch.cat([weight.detach().flatten() for weight in network.parameters()])
+
+
+def test_the_critic_is_taught_the_discounted_worth_of_the_next_look(learner):
+    """loss = (V - γ·(V'(next) + r'(next)))², and nothing is to come after the last look."""
+    before, references = torch.rand(2, 4, 3, 16, 16)
+    step = torch.tensor([0.0, 1.0, 2.0, 3.0])
+    after = laid(learner.policy.brush, random_strokes(8, 13).reshape(4, 2, 13), before)
+    actor, critic, judge = learner._slow
+    for net in learner._slow:
+        net.eval()
+    strokes, _ = actor(after, references, step + 1, ())
+    later = laid(learner.policy.brush, strokes, after)
+    reward = judge(references, later) - judge(references, after)
+    to_come = 0.95**5 * (critic(after, later, references, step + 1) + reward)
+    to_come[3] = 0
+    wanted = (learner._critic(before, after, references, step) - to_come).square().mean()
+    assert_close(learner._critic_loss(before, after, references, step), wanted)
+
+
+def test_the_actor_is_taught_worth_and_reward_of_its_own_look(learner):
+    before, references = torch.rand(2, 4, 3, 16, 16)
+    step = torch.zeros(4)
+    loss = learner._actor_loss(before, references, step)
+    strokes, _ = learner.policy(before, references, step, ())  # batch statistics again
+    after = laid(learner.policy.brush, strokes, before)
+    judge = learner._slow[2]
+    reward = judge(references, after) - judge(references, before)
+    assert_close(loss, -(learner._critic(before, after, references, step) + reward).mean())
+
+
+def test_going_back_costs_what_going_on_earned(learner):
+    first, second, references = torch.rand(3, 4, 3, 16, 16)
+    assert_close(learner._reward(first, second, references), -learner._reward(second, first, references))
+
+
+def test_each_loss_moves_its_own_network_alone(learner):
+    before, references = torch.rand(2, 4, 3, 16, 16)
+    nets = {"actor": learner.policy, "critic": learner._critic, "judge": learner._judge}
+    old = {name: weights(net) for name, net in nets.items()}
+    learner._teach("actor", learner._actor_loss(before, references, torch.zeros(4)))
+    assert not torch.equal(weights(learner.policy), old["actor"])
+    assert torch.equal(weights(learner._critic), old["critic"]) and torch.equal(weights(learner._judge), old["judge"])
+    assert all(weight.grad is None for weight in learner._critic.parameters())
+
+
+def test_an_update_moves_all_and_slow_copies_a_quarter_of_the_way(learner):
+    slow = [weights(net) for net in learner._slow]
+    reported = learner.update(0)
+    assert set(reported) == {"loss/judge", "loss/critic", "loss/policy"}
+    for old, copy, fast in zip(slow, learner._slow, (learner.policy, learner._critic, learner._judge), strict=True):
+        assert not torch.equal(weights(fast), old)
+        assert_close(weights(copy), old + 0.25 * (weights(fast) - old), atol=1e-6, rtol=1e-5)
+    assert_close(weights(learner.used), weights(learner.policy))  # no average
+
+
+def test_rates_fall_by_the_root_of_ten(learner):
+    for step, wanted in enumerate((1e-3, 10**-3.5, 1e-4)):
+        learner.update(step)
+        assert learner._adams["actor"].param_groups[0]["lr"] == pytest.approx(wanted)
+        assert learner._adams["judge"].param_groups[0]["lr"] == pytest.approx(3e-4)
+
+
+def test_statistics_of_normalisation_follow_too():
+    torch.manual_seed(0)
+    target, source = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    source(torch.randn(8, 2) + 3)
+    follow(target, source, 0.5)
+    assert_close(target.get_buffer("running_mean"), source.get_buffer("running_mean") / 2)
+    assert target.num_batches_tracked == source.num_batches_tracked == 1
