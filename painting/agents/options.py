@@ -13,7 +13,7 @@ _WHITE = (1.0, 1.0, 1.0)
 PRESETS = {  # (method, preset): quick ones are for two cores; the papers' say what the papers' programs did
     ("analytic", "quick"): AgentConfig(size=32, batch=16, updates=2000),
     ("analytic", "full"): AgentConfig(size=64, batch=8, updates=6000, every=1000),
-    ("ddpg", "quick"): AgentConfig(size=32, steps=8, batch=32, updates=4000, ema=0.0, method=DdpgConfig()),
+    ("ddpg", "quick"): AgentConfig(size=32, steps=8, batch=32, updates=4000, ema=0.0, method=DdpgConfig(tau=0.01)),
     ("ddpg", "paper"): AgentConfig(
         size=128,
         steps=40,
