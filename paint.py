@@ -33,6 +33,9 @@ def main():
 @click.option("--method", default="ltp", help="ltp: regions, few and large. ist: coloured pencil.")
 @click.option("--strokes", type=int, help="How many. Default: ltp 100, ist 600.")
 @click.option("--brush", help="bezier, pencil, ink or dry instead of the method's own.")
+@click.option(
+    "--content", help="Held against the reference: squared, pyramid, FILE.safetensors or vgg16:FILE (see above)."
+)
 @click.option("--size", default=128, type=int, help="Shorter side of the canvas it is painted on, in pixels.")
 @click.option("--background", default="white", help="Colour of the empty canvas, a name or #rrggbb.")
 @click.option("--palette", help="Only so many colours, chosen from the picture, or these: '#222,#b33,beige'.")
@@ -48,6 +51,12 @@ def paint(**options):
     """Paint pictures, folders of pictures, or the faces of a snapshot.
 
     Ctrl-C ends it with what was painted so far; a second one at once.
+
+    \b
+    --content squared           squared error (default of ltp)
+    --content pyramid           values and edges at three sizes (default of ist)
+    --content FILE.safetensors  features of a classifier of classify.py
+    --content vgg16:FILE.pth    of a network of torchvision's; without a file, the weights it downloads
 
     \b
     python paint.py paint face.png --strokes 40 --to all

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from painting.brushes import brush_named
 from painting.colours import check_palette, palette, parse_colour
 from painting.constraints import Constraints
+from painting.content import Chosen, content_named
 from painting.export.outputs import Output, parse_outputs, write_outputs
 from painting.methods import METHODS, MOST_STROKES, STROKES
 from painting.optimise import Painter, Plan
@@ -42,6 +43,7 @@ class Request:
     strokes: int | None = None
     size: int = 128
     brush: str | None = None
+    content: str | None = None
     background: str = "white"
     palette: str | None = None
     mono: bool = False
@@ -71,15 +73,16 @@ def paint_pictures(request: Request, say: Callable[[str], None]) -> int:
         UserError: before anything is painted.
     """
     plan, outputs = _plan(request), parse_outputs(request.to)
+    content = content_named(request.content or plan.content)
     references = _references(request)
     _make_folder(request.outdir)
     torch.set_num_threads(request.threads)  # waiting threads cost more than they gain where a machine is shared
     with Interrupts() as asked:
         for reference in references:
-            painted = _paint(reference, plan, request, lambda: asked.take() > SAVE)
+            painted = _paint(reference, plan, content, request, lambda: asked.take() > SAVE)
             folder = request.outdir / reference.name
             if len(painted.painting.strokes):
-                say(_write(painted, reference, folder, outputs, request))
+                say(_write(painted, reference, folder, outputs, content, request))
             if asked.take() > SAVE:
                 return asked.take()
     return 0
@@ -132,11 +135,18 @@ def _make_folder(folder: Path) -> None:
         raise storage_error(folder, error) from error
 
 
-def _paint(reference: Reference, plan: Plan, request: Request, stop: Callable[[], bool]) -> Painted:
+def _paint(reference: Reference, plan: Plan, content: Chosen, request: Request, stop: Callable[[], bool]) -> Painted:
     """Paint one reference until it is done or one is asked to stop."""
     picture = reference.at(request.size)
     background = parse_colour(request.background, "--background")
-    painter = Painter(plan, picture, torch.tensor(background), request.seed, _constraints(request, picture))
+    painter = Painter(
+        plan,
+        picture,
+        torch.tensor(background),
+        request.seed,
+        _constraints(request, picture),
+        content=content.of_seed(request.seed),
+    )
     whole, started = False, time.process_time()
     with tqdm(desc=reference.name, unit="step", disable=not sys.stderr.isatty(), leave=False) as bar:
         for progress in painter.run():
@@ -147,7 +157,7 @@ def _paint(reference: Reference, plan: Plan, request: Request, stop: Callable[[]
                 break
         else:
             whole = True
-    about = {"method": request.method, "seed": str(request.seed)} | reference.about
+    about = {"method": request.method, "content": content.line, "seed": str(request.seed)} | reference.about
     canvas = painter.canvas
     header = Header(
         brush=plan.brush, height=canvas.height, width=canvas.width, background=background, cap=plan.cap, about=about
@@ -162,7 +172,9 @@ def _constraints(request: Request, picture: Tensor) -> Constraints:
     return Constraints(opaque=request.opaque, mono=request.mono, palette=colours)
 
 
-def _write(painted: Painted, reference: Reference, folder: Path, outputs: list[str], request: Request) -> str:
+def _write(
+    painted: Painted, reference: Reference, folder: Path, outputs: list[str], content: Chosen, request: Request
+) -> str:
     """Strokes and metrics always, then what was asked for; gives a line to say."""
     painting = painted.painting
     write_strokes(folder / "strokes.json", painting)
@@ -171,6 +183,7 @@ def _write(painted: Painted, reference: Reference, folder: Path, outputs: list[s
         "reference": reference.name,
         "complete": painted.whole,
         "cpu_seconds": round(painted.cpu_seconds, 2),
+        "content": content.told,
         **measured,
         "options": {name: _plain(value) for name, value in asdict(request).items()},
     }
