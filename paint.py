@@ -105,6 +105,26 @@ def figures(**options):
     return lay_out(Request(**options), click.echo)
 
 
+@main.command("eval", context_settings=_SETTINGS)
+@click.argument("folders", nargs=-1, required=True, type=_PATH)
+@click.option("--refs", type=_PATH, help="Folder of references. Default: what was measured when they were painted.")
+@click.option("--size", type=int, help="Shorter side to compare at. Default: the canvas painted on; pictures: 128.")
+@click.option("--out", type=_PATH, help="Default: eval.json, of two compared.json, in the first folder.")
+def evaluate(**options):
+    """Score a folder of paintings or of pictures, or compare two face by face.
+
+    \b
+    python paint.py eval out/ltp
+    python paint.py eval out/ltp out/ist
+    python paint.py eval my-pictures --refs faces/
+    """
+    from painting.evaluate import Request
+    from painting.evaluate import evaluate as score
+
+    for line in score(Request(**options)):
+        click.echo(line)
+
+
 @main.command(context_settings=_SETTINGS)
 @click.option("--sheet", type=_PATH, help="Picture to write (.png): a few strokes of each.")
 def brushes(sheet):

@@ -25,9 +25,9 @@ from dataset.demo import draw_faces
 from painting import plain, raster
 from painting.brushes import brush_named
 from painting.canvas import Canvas
+from painting.measured import metrics
 from painting.methods import METHODS
 from painting.optimise import Painter
-from painting.paint_pictures import metrics
 from painting.references import Reference
 from painting.strokes import Header, StrokeSet
 from torch_utils.memory import keep_freed_memory

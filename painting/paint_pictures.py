@@ -17,17 +17,15 @@ from painting.colours import check_palette, palette, parse_colour
 from painting.constraints import Constraints
 from painting.content import Chosen, content_named
 from painting.export.outputs import Output, parse_outputs, write_outputs
+from painting.measured import metrics
 from painting.methods import METHODS, MOST_STROKES, STROKES
 from painting.optimise import Painter, Plan
-from painting.quality import compare
 from painting.references import Reference, check_size, picture_files, read_picture
 from painting.strokes import Header, StrokeSet, write_strokes
 from torch_utils import seeds as seeding
 from torch_utils.errors import ConfigError
 from torch_utils.files import storage_error, write_text
 from torch_utils.interrupts import SAVE, Interrupts
-
-_PARTS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the strokes, whose canvases are measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,22 +192,6 @@ def _write(
         f"{folder}: {len(painting.strokes)} strokes{cut}, "
         f"MSE {measured['mse']:.4f}, PSNR {measured['psnr']:.1f} dB, SSIM {measured['ssim']:.3f}"
     )
-
-
-def metrics(painting: StrokeSet, reference: Tensor) -> dict[str, Any]:
-    """Strokes, MSE, PSNR and SSIM of a painting, and MSE in its course.
-
-    Args:
-        reference: RGB in 0…1, of the size of the painting's canvas, [3, H, W].
-    """
-    total = len(painting.strokes)
-    counts = sorted({max(1, round(part * total)) for part in _PARTS})
-    canvases = list(painting.canvases(counts))
-    course = {
-        str(count): round(compare(canvas, reference)["mse"], 6) for count, canvas in zip(counts, canvases, strict=True)
-    }
-    found = {name: round(value, 6) for name, value in compare(canvases[-1], reference).items()}
-    return {"strokes": total, **found, "mse_after_strokes": course}
 
 
 def _plain(value: Any) -> Any:
