@@ -116,29 +116,38 @@ def nearest_t(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> T
     sharp = ((control - start) * (end - control)).sum(1) <= 0  # it turns by a right angle or more
     if not sharp.any():
         return _least_power(points, radii, rows, columns)[0]
-    gentle, bent = (~sharp).nonzero()[:, 0], sharp.nonzero()[:, 0]
-    t = rows.new_empty(len(points), rows.shape[1], columns.shape[1])
-    t[gentle] = _least_power(points[gentle], radii[gentle], rows[gentle], columns[gentle])[0]
-    t[bent] = _of_two_arms(points[bent], radii[bent], rows[bent], columns[bent])
+    bent = sharp.nonzero()[:, 0]
+    first_arms, second_arms, vertex = _two_arms(points[bent], radii[bent])
+    curves, widths = (
+        torch.cat([whole.index_copy(0, bent, first), second])
+        for whole, first, second in zip((points, radii), first_arms, second_arms, strict=True)
+    )
+    every = torch.cat([torch.arange(len(points), device=bent.device), bent])
+    found, power = _least_power(curves, widths, rows[every], columns[every])
+    t, second = found[: len(points)], found[len(points) :]
+    # each power is less the one at its own start: between them lies that of the second arm's start less the first's
+    start, turn = points[bent, 0], second_arms[0][:, 0]
+    between = _affine(turn - start, points[bent], rows[bent], columns[bent]).mul_(2)
+    between += (((turn - start) ** 2).sum(1) - second_arms[1][:, 0] ** 2 + radii[bent, 0] ** 2)[:, None, None]
+    nearer = power[len(points) :] + between < power[bent]
+    t[bent] = torch.where(nearer, vertex + (1 - vertex) * second, vertex * t[bent])
     return t
 
 
-def _of_two_arms(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """As `nearest_t`, for curves that turn sharply: the power has a least value on either side of their vertex."""
+def _two_arms(points: Tensor, radii: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor]:
+    """Curves that turn sharply, cut at their vertex: the power has a least value on either side of it.
+
+    Returns:
+        points [N, 3, 2] and radii [N, 2] of the first arms, those of the second, and t of each vertex, [N, 1, 1].
+    """
     bend, rise = _coefficients(points)
     vertex = (-(rise * bend).sum(1) / (bend**2).sum(1).clamp_min(_FLAT)).clamp(0, 1)[:, None]
     start, control, end = points.unbind(1)
     before, after = torch.lerp(start, control, vertex), torch.lerp(control, end, vertex)
     turn, width = torch.lerp(before, after, vertex), torch.lerp(radii[:, :1], radii[:, 1:], vertex)
-    arms = torch.cat([torch.stack([start, before, turn], dim=1), torch.stack([turn, after, end], dim=1)])
-    widths = torch.cat([torch.cat([radii[:, :1], width], dim=1), torch.cat([width, radii[:, 1:]], dim=1)])
-    t, power = _least_power(arms, widths, rows.repeat(2, 1), columns.repeat(2, 1))
-    (first, second), (power1, power2) = t.chunk(2), power.chunk(2)
-    vertex = vertex[:, :, None]
-    # each power is less the one at its own start: that of the second arm's start less that of the first's
-    between = _affine(turn - start, points, rows, columns).mul_(2)
-    between += ((turn - start) ** 2).sum(1)[:, None, None] - (width**2 - radii[:, :1] ** 2)[:, :, None]
-    return torch.where(power2 + between < power1, vertex + (1 - vertex) * second, vertex * first)
+    first = torch.stack([start, before, turn], dim=1), torch.cat([radii[:, :1], width], dim=1)
+    second = torch.stack([turn, after, end], dim=1), torch.cat([width, radii[:, 1:]], dim=1)
+    return first, second, vertex[:, :, None]
 
 
 def _least_power(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
