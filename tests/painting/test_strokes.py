@@ -121,7 +121,7 @@ def test_a_file_cut_anywhere_is_refused(written):
             read_strokes(path)
 
 
-@pytest.mark.parametrize(("brush", "most"), [("bezier", 2e-4), ("ink", 2e-3), ("pencil", 4e-3)])
+@pytest.mark.parametrize(("brush", "most"), [("bezier", 2e-5), ("ink", 1e-3), ("pencil", 1e-3), ("dry", 4e-3)])
 def test_one_file_is_drawn_at_every_size(tmp_path, brush, most):
     """P13: from 64 to 1024 pixels the same picture; a pencil's paper has more to show on large ones."""
     header = Header(brush=brush, height=128, width=128, cap=0.8)
