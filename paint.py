@@ -36,6 +36,7 @@ def main():
 @click.option(
     "--content", help="Held against the reference: squared, pyramid, FILE.safetensors or vgg16:FILE (see above)."
 )
+@click.option("--pyramid", type=float, help="Weight of the pyramid beside features; 0 for none.  [default: 1]")
 @click.option("--size", default=128, type=int, help="Shorter side of the canvas it is painted on, in pixels.")
 @click.option("--background", default="white", help="Colour of the empty canvas, a name or #rrggbb.")
 @click.option("--palette", help="Only so many colours, chosen from the picture, or these: '#222,#b33,beige'.")

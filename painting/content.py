@@ -6,6 +6,7 @@ last such stage of any of torchvision's classifiers: layer2 of a ResNet, feature
 itself, under the name inception3b, of GoogLeNet.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch_utils import seeds as seeding
 from torch_utils.errors import ConfigError
 
 REDUCTION = 8  # of maps against pictures
-PYRAMID = 1.0  # weight of the pyramid beside features, whose loss is a share of their own size
+PYRAMID = 1.0  # weight of the pyramid beside features unless asked otherwise; their loss is a share of their own size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +38,22 @@ class Chosen:
     @property
     def line(self) -> str:
         """In one line."""
-        return " ".join(value for name, value in self.told.items() if name != "sha256")
+        return " ".join(self.told[name] for name in ("name", "file", "stage", "weights") if name in self.told)
 
 
-def content_named(text: str) -> Chosen:
+def content_named(text: str, pyramid_weight: float | None = None) -> Chosen:
     """ "squared", "pyramid", a classifier of classify.py (.safetensors), or MODEL[:FILE] of torchvision's.
 
+    Args:
+        pyramid_weight: of the pyramid beside features; None for PYRAMID.
     Raises:
         UserError: none of these, or weights that cannot be had.
     """
+    weight = PYRAMID if pyramid_weight is None else pyramid_weight
+    if not (weight >= 0 and math.isfinite(weight)):
+        raise ConfigError(f"--pyramid {weight}: not a number from 0 on. Use for example {PYRAMID}.")
+    if text in CONTENTS and pyramid_weight is not None:
+        raise ConfigError(f"--pyramid {weight}: goes with features, not with {text}. Add --content FILE.safetensors.")
     if text in CONTENTS:
         return Chosen(told={"name": text}, of_seed=lambda _: CONTENTS[text])
     if text.endswith(".safetensors") and ":" not in text:
@@ -65,9 +73,9 @@ def content_named(text: str) -> Chosen:
         raise ConfigError(f"--content {text}: {error}") from error
 
     def of_seed(seed: int) -> Content:
-        return FeatureContent(lambda pictures: maps(see(pictures)), seeding.generator(seed, "content"))
+        return FeatureContent(lambda pictures: maps(see(pictures)), seeding.generator(seed, "content"), weight)
 
-    return Chosen(told={**told, "stage": stage}, of_seed=of_seed)
+    return Chosen(told={**told, "stage": stage, "weights": f"features 1, pyramid {weight:g}"}, of_seed=of_seed)
 
 
 class FeatureContent:
@@ -79,7 +87,7 @@ class FeatureContent:
         maps: RGB in 0…1, [N, 3, H, W] → [N, C, h, w].
     """
 
-    def __init__(self, maps: Callable[[Tensor], Tensor], generator: torch.Generator, weight: float = PYRAMID):
+    def __init__(self, maps: Callable[[Tensor], Tensor], generator: torch.Generator, weight: float):
         self._maps, self._generator, self._weight = maps, generator, weight
 
     def __call__(self, canvases: Tensor, reference: Tensor, progress: float) -> Tensor:

@@ -42,6 +42,7 @@ class Request:
     size: int = 128
     brush: str | None = None
     content: str | None = None
+    pyramid: float | None = None
     background: str = "white"
     palette: str | None = None
     mono: bool = False
@@ -71,7 +72,7 @@ def paint_pictures(request: Request, say: Callable[[str], None]) -> int:
         UserError: before anything is painted.
     """
     plan, outputs = _plan(request), parse_outputs(request.to)
-    content = content_named(request.content or plan.content)
+    content = content_named(request.content or plan.content, request.pyramid)
     references = _references(request)
     _make_folder(request.outdir)
     torch.set_num_threads(request.threads)  # waiting threads cost more than they gain where a machine is shared

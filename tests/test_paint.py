@@ -91,13 +91,13 @@ def test_options_reach_the_painting(run, faces, tmp_path):
 def test_the_features_of_a_classifier_are_a_content_loss(run, faces, tmp_path):
     content = write_tiny(tmp_path / "tiny.safetensors")
     for folder in ("a", "b"):
-        options = [*QUICK, "--content", content, "--to", "final", "--outdir", tmp_path / folder]
+        options = [*QUICK, "--content", content, "--pyramid", 0.5, "--to", "final", "--outdir", tmp_path / folder]
         assert run("paint", faces / "face0.png", *options)[0] == 0
     strokes = [(tmp_path / folder / "face0/strokes.json").read_bytes() for folder in ("a", "b")]
     assert strokes[0] == strokes[1]
     about = read_strokes(tmp_path / "a/face0/strokes.json").header.about
     told = json.loads((tmp_path / "a/face0/metrics.json").read_text())["content"]
-    assert about["content"] == "tiny_for_tests colour tiny.safetensors 4"
+    assert about["content"] == "tiny_for_tests colour tiny.safetensors 4 features 1, pyramid 0.5"
     assert (told["file"], told["stage"], len(told["sha256"])) == ("tiny.safetensors", "4", 64)
 
 

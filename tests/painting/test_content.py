@@ -77,7 +77,7 @@ def test_names_are_those_of_the_table(name):
 
 def test_a_classifier_of_ours_is_a_content_loss(classifier):
     chosen = content_named(str(classifier))
-    assert chosen.line == f"{NAME} colour tiny.safetensors 4"
+    assert chosen.line == f"{NAME} colour tiny.safetensors 4 features 1, pyramid 1"
     assert len(chosen.told["sha256"]) == 64
     losses = chosen.of_seed(0)(canvases(2), canvases(1, seed=9)[0], 1.0)
     assert (losses > 0).all()
@@ -100,9 +100,7 @@ def test_a_seed_gives_the_same_strokes_and_others_than_another_content(classifie
 
 def test_features_draw_a_canvas_towards_the_reference(classifier):
     """By features alone, pixels descend to where the network sees the reference."""
-    of_seed = content_named(str(classifier)).of_seed(0)
-    assert isinstance(of_seed, FeatureContent)
-    of_seed._weight = 0.0
+    of_seed = content_named(str(classifier), 0.0).of_seed(0)
     reference, canvas = drawn_face(1, 32), torch.full((1, 3, 32, 32), 0.5, requires_grad=True)
     optimiser = torch.optim.Adam([canvas], lr=0.02)
     losses = []
@@ -120,7 +118,7 @@ def test_torchvisions_networks_take_their_weights_from_a_file(tmp_path):
     network = build(model, 1000, seed=8).eval()
     torch.save(network.state_dict(), tmp_path / "w.pth")
     chosen = content_named(f"{model}:{tmp_path / 'w.pth'}")
-    assert chosen.line == f"{model} w.pth stage2"
+    assert chosen.line == f"{model} w.pth stage2 features 1, pyramid 1"
     painted, reference = canvases(1), canvases(1, seed=9)[0]
     other = build(model, 1000, seed=7)
     torch.save(other.state_dict(), tmp_path / "v.pth")
@@ -163,6 +161,20 @@ def test_weights_that_cannot_be_had_are_one_line(monkeypatch):
 def test_what_is_no_content_loss_is_refused(text, words):
     with pytest.raises(UserError, match=words):
         content_named(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "weight", "words"),
+    [
+        ("pyramid", 1.0, "--pyramid 1.0: goes with features, not with pyramid"),
+        ("any.safetensors", -1.0, "--pyramid -1.0: not a number from 0 on"),
+        ("any.safetensors", float("nan"), "--pyramid nan: not a number from 0 on"),
+        ("any.safetensors", float("inf"), "--pyramid inf: not a number from 0 on"),
+    ],
+)
+def test_weights_that_mean_nothing_are_refused(text, weight, words):
+    with pytest.raises(UserError, match=words):
+        content_named(text, weight)
 
 
 def test_a_file_of_another_network_is_refused(tmp_path):
