@@ -36,6 +36,10 @@ def main():
 @click.option("--refine", default=0, type=int, help="Steps of direct optimisation after an agent has painted.")
 @click.option("--strokes", type=int, help="How many. Default: ltp 100, ist 600, an agent's own.")
 @click.option("--brush", help="bezier, pencil, ink or dry instead of the method's own.")
+@click.option(
+    "--content", help="Held against the reference: squared, pyramid, FILE.safetensors or vgg16:FILE (see above)."
+)
+@click.option("--pyramid", type=float, help="Weight of the pyramid beside features; 0 for none.  [default: 1]")
 @click.option("--size", default=128, type=int, help="Shorter side of the canvas it is painted on, in pixels.")
 @click.option("--background", help="Colour of the empty canvas, a name or #rrggbb. Default: white, an agent's own.")
 @click.option("--palette", help="Only so many colours, chosen from the picture, or these: '#222,#b33,beige'.")
@@ -51,6 +55,12 @@ def paint(**options):
     """Paint pictures, folders of pictures, or the faces of a snapshot.
 
     Ctrl-C ends it with what was painted so far; a second one at once.
+
+    \b
+    --content squared           squared error (default of ltp)
+    --content pyramid           values and edges at three sizes (default of ist)
+    --content FILE.safetensors  features of a classifier of classify.py
+    --content vgg16:FILE.pth    of a network of torchvision's; without a file, the weights it downloads
 
     \b
     python paint.py paint face.png --strokes 40 --to all
@@ -127,6 +137,26 @@ def figures(**options):
     from painting.figures import figures as lay_out
 
     return lay_out(Request(**options), click.echo)
+
+
+@main.command("eval", context_settings=_SETTINGS)
+@click.argument("folders", nargs=-1, required=True, type=_PATH)
+@click.option("--refs", type=_PATH, help="Folder of references. Default: what was measured when they were painted.")
+@click.option("--size", type=int, help="Shorter side to compare at. Default: the canvas painted on; pictures: 128.")
+@click.option("--out", type=_PATH, help="Default: eval.json, of two compared.json, in the first folder.")
+def evaluate(**options):
+    """Score a folder of paintings or of pictures, or compare two face by face.
+
+    \b
+    python paint.py eval out/ltp
+    python paint.py eval out/ltp out/ist
+    python paint.py eval my-pictures --refs faces/
+    """
+    from painting.evaluate import Request
+    from painting.evaluate import evaluate as score
+
+    for line in score(Request(**options)):
+        click.echo(line)
 
 
 @main.command(context_settings=_SETTINGS)

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torchvision.models as zoo
@@ -104,6 +105,62 @@ def features_of(network: nn.Module) -> Callable[[Tensor], Tensor]:
         return found.mean((2, 3)) if found.ndim == 4 else found
 
     return features
+
+
+def maps_of(network: nn.Module, reduction: int, side: int = 128) -> tuple[str, Callable[[Tensor], Tensor]]:
+    """The same network up to the last of its stages whose maps are at least a `reduction`-th of the picture's side.
+
+    Args:
+        side: of the picture it is found out with, in pixels.
+    Returns:
+        the stage's name, and pictures [N, 3, H, W] → maps [N, C, h, w]; what lies above the stage is not computed.
+    Raises:
+        ConfigError: no stage has maps as large as that.
+    """
+    stages = dict(network.named_children())
+    if isinstance(body := stages.get("features"), nn.Sequential):
+        stages = {f"features.{name}": stage for name, stage in body.named_children()}
+    found: list[str] = []
+
+    def note(name: str) -> Callable[..., None]:
+        def hook(_: nn.Module, __: tuple[Tensor, ...], output: object) -> None:
+            if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) * reduction >= side:
+                found.append(name)
+
+        return hook
+
+    handles = [stage.register_forward_hook(note(name)) for name, stage in stages.items()]
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, 3, side, side))
+    except Exception as error:  # a size that does not fit fails in whatever layer minds it
+        raise ConfigError(
+            f"it does not take pictures of {side} pixels ({one_line(error, 80)}). Use another network."
+        ) from error
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not found:
+        raise ConfigError(f"none of its stages has maps of at least 1/{reduction} of the picture. Use another network.")
+    return found[-1], partial(_up_to, network, stages[found[-1]])
+
+
+class _ReachedError(Exception):
+    """Carries a stage's output out of a network that need not go on."""
+
+
+def _up_to(network: nn.Module, stage: nn.Module, pictures: Tensor) -> Tensor:
+    def stop(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
+        raise _ReachedError(output)
+
+    handle = stage.register_forward_hook(stop)
+    try:
+        network(pictures)
+    except _ReachedError as reached:
+        return reached.args[0]
+    finally:
+        handle.remove()
+    raise AssertionError("the stage was reached when it was chosen")
 
 
 def logits_of(outputs: Tensor | tuple[Tensor | None, ...]) -> tuple[Tensor, list[Tensor]]:

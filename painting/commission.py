@@ -12,6 +12,7 @@ from painting.brushes import brush_named
 from painting.canvas import Canvas
 from painting.colours import check_palette, parse_colour
 from painting.constraints import Constraints
+from painting.content import Chosen, content_named
 from painting.methods import AGENT_BRUSHES, METHODS, MOST_STROKES, STROKES
 from painting.optimise import Painter, Plan, Progress
 from painting.references import check_size
@@ -41,11 +42,13 @@ class Commission:
     Attributes:
         plan: of an agent's painting brush, strokes, cap and, if it is refined, how.
         background: RGB in 0…1.
+        content: what direct optimisation works towards; None where there is none.
         about: of the painter, for the files.
     """
 
     plan: Plan
     background: tuple[float, ...]
+    content: Chosen | None
     agent: "LoadedAgent | None" = None
     divide: int = 1
     about: dict[str, str] = field(default_factory=dict)
@@ -53,8 +56,9 @@ class Commission:
     def painter(self, reference: Tensor, seed: int, constraints: Constraints) -> Paints:
         """For one reference, RGB in 0…1, [3, H, W]."""
         background = torch.tensor(self.background)
+        content = self.content.of_seed(seed) if self.content else None
         if self.agent is None:
-            return Painter(self.plan, reference, background, seed, constraints)
+            return Painter(self.plan, reference, background, seed, constraints, content=content)
         from painting.agents.painter import AgentPainter
 
         return AgentPainter(
@@ -66,6 +70,7 @@ class Commission:
             cap=self.plan.cap,
             constraints=constraints,
             refine=self.plan if self.plan.finishing else None,
+            content=content,
         )
 
 
@@ -99,7 +104,13 @@ def _of_optimiser(asked: Request, background: tuple[float, ...] | None) -> Commi
     plan = METHODS[asked.method](STROKES[asked.method] if asked.strokes is None else asked.strokes)
     if asked.brush is not None:
         plan = replace(plan, brush=brush_named(asked.brush).name)
-    return Commission(plan=_capped(plan, asked), background=background or (1.0, 1.0, 1.0))
+    content = content_named(asked.content or plan.content, asked.pyramid)
+    return Commission(
+        plan=_capped(plan, asked),
+        background=background or (1.0, 1.0, 1.0),
+        content=content,
+        about={"content": content.line},
+    )
 
 
 def _of_agent(asked: Request, background: tuple[float, ...] | None) -> Commission:
@@ -117,6 +128,8 @@ def _of_agent(asked: Request, background: tuple[float, ...] | None) -> Commissio
             f"--divide {asked.divide}, --refine {asked.refine}: parts a side go from 1 to {_MOST_PARTS}, "
             f"steps of refining from 0 to {_MOST_MOVES}. Use for example --divide 2 --refine 40."
         )
+    if not asked.refine and (asked.content is not None or asked.pyramid is not None):
+        raise ConfigError("--content and --pyramid: what an agent's strokes are refined towards. Add --refine STEPS.")
     agent = load_agent(asked.agent)
     config = agent.info.config
     if config.brush not in AGENT_BRUSHES[asked.method]:
@@ -127,9 +140,13 @@ def _of_agent(asked: Request, background: tuple[float, ...] | None) -> Commissio
     plan = METHODS[asked.method.removesuffix("-agent")](strokes)
     plan = replace(plan, brush=config.brush, finishing=asked.refine, cap=1.0)
     about = {"agent": Path(asked.agent).name, "agent digest": agent.info.digest, "agent data": agent.info.data["name"]}
+    content = content_named(asked.content or plan.content, asked.pyramid) if asked.refine else None
+    if content:
+        about["content"] = content.line
     return Commission(
         plan=_capped(plan, asked),
         background=background or config.background,
+        content=content,
         agent=agent,
         divide=asked.divide,
         about=about,

@@ -68,28 +68,37 @@ class _Nearest(torch.autograd.Function):
         taper = (radii[:, 1] - radii[:, 0])[:, None, None]
         curvature = (slope_down**2).addcmul_(slope_across, slope_across).sub_(taper**2)
         curvature.add_(2 * _of(bend, 0) * down).add_(2 * _of(bend, 1) * across)
-        inside = (t > 0) & (t < 1) & (curvature > _FLAT)
-        step = torch.where(inside, grad_t / curvature.clamp_min(_FLAT), 0)
+        moves = torch.gt(curvature, _FLAT, out=torch.empty_like(t)) * (t * (1 - t)).sign_()
         along = (slope_down * down).addcmul_(slope_across, across)  # what moving t does to d²/2
         pull = grad_distance / distance.clamp_min(1e-9)
-        step = step + torch.where(inside, pull * along / curvature.clamp_min(_FLAT), 0)
-        # what multiplies each basis function b(t), and its derivative b'(t)
-        value = torch.stack([pull * down - step * slope_down, pull * across - step * slope_across], dim=-1)
-        change = torch.stack([-step * down, -step * across], dim=-1)
-        radius = radii[:, 0, None, None] + taper * t
-        first = (step * ((1 - t) * taper - radius)).sum((1, 2))
-        last = (step * (t * taper + radius)).sum((1, 2))
-        to_points = _to_points(t.flatten(1), value.flatten(1, 2), change.flatten(1, 2))
-        return to_points, torch.stack([first, last], dim=1), None, None
+        step = torch.addcmul(grad_t, pull, along).div_(curvature.clamp_min_(_FLAT)).mul_(moves)
+        # what multiplies each basis function b(t), and its derivative b'(t), and what the radii share in
+        shares = t.new_empty(len(t), 5, *t.shape[1:])
+        torch.mul(pull, down, out=shares[:, 0]).addcmul_(step, slope_down, value=-1)
+        torch.mul(pull, across, out=shares[:, 1]).addcmul_(step, slope_across, value=-1)
+        torch.mul(step, down, out=shares[:, 2])
+        torch.mul(step, across, out=shares[:, 3])
+        shares[:, 4] = step
+        sums = _moments(t, shares)
+        whole, first = sums[:, 0, 4], sums[:, 1, 4]
+        start, slope = radii[:, 0], taper[:, 0, 0]
+        to_radii = torch.stack([(slope - start) * whole - 2 * slope * first, start * whole + 2 * slope * first], dim=1)
+        return _to_points(sums[..., 0:2], -sums[..., 2:4]), to_radii, None, None
 
 
-def _to_points(t: Tensor, value: Tensor, change: Tensor) -> Tensor:
-    """Σ b(t)·value + b'(t)·change over pixels, for the three basis functions: [N, 3, 2]."""
-    ones = torch.ones_like(t)
-    powers = torch.stack([ones, t, t * t], dim=1) @ value  # Σ value, Σ t·value, Σ t²·value
-    slopes = torch.stack([ones, t], dim=1) @ change
-    one, linear, square = powers.unbind(1)
-    flat, steep = slopes.unbind(1)
+def _moments(t: Tensor, shares: Tensor) -> Tensor:
+    """Sums over pixels of shares [N, S, h, w], times 1, t and t²: [N, 3, S]."""
+    powers = t.new_empty(len(t), 3, *t.shape[1:])
+    powers[:, 0] = 1
+    powers[:, 1] = t
+    torch.mul(t, t, out=powers[:, 2])
+    return powers.flatten(2) @ shares.flatten(2).transpose(1, 2)
+
+
+def _to_points(value: Tensor, change: Tensor) -> Tensor:
+    """Σ b(t)·value + b'(t)·change for the three basis functions, from moments [N, 3, 2]: [N, 3, 2]."""
+    one, linear, square = value.unbind(1)
+    flat, steep, _ = change.unbind(1)
     start = one - 2 * linear + square - 2 * flat + 2 * steep
     control = 2 * linear - 2 * square + 2 * flat - 4 * steep
     end = square + 2 * steep
@@ -103,53 +112,78 @@ def nearest_t(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> T
     With B(t) - p = a·t² + 2b·t + q, the power less its value at t = 0 is a quartic in t of which only two coefficients,
     2a·q and 4b·q, depend on the pixel, both affinely.
     """
-    whole = points.new_tensor([0.0, 1.0]).expand(len(points), 2)
-    t, _ = _least_power(points, radii, rows, columns, whole)
     start, control, end = points.unbind(1)
     sharp = ((control - start) * (end - control)).sum(1) <= 0  # it turns by a right angle or more
-    which = sharp.nonzero()[:, 0]
-    if len(which):
-        t[which] = _of_two_arms(points[which], radii[which], rows[which], columns[which])
+    if not sharp.any():
+        return _least_power(points, radii, rows, columns)[0]
+    bent = sharp.nonzero()[:, 0]
+    first_arms, second_arms, vertex = _two_arms(points[bent], radii[bent])
+    curves, widths = (
+        torch.cat([whole.index_copy(0, bent, first), second])
+        for whole, first, second in zip((points, radii), first_arms, second_arms, strict=True)
+    )
+    every = torch.cat([torch.arange(len(points), device=bent.device), bent])
+    found, power = _least_power(curves, widths, rows[every], columns[every])
+    t, second = found[: len(points)], found[len(points) :]
+    # each power is less the one at its own start: between them lies that of the second arm's start less the first's
+    start, turn = points[bent, 0], second_arms[0][:, 0]
+    between = _affine(turn - start, points[bent], rows[bent], columns[bent]).mul_(2)
+    between += (((turn - start) ** 2).sum(1) - second_arms[1][:, 0] ** 2 + radii[bent, 0] ** 2)[:, None, None]
+    nearer = power[len(points) :] + between < power[bent]
+    t[bent] = torch.where(nearer, vertex + (1 - vertex) * second, vertex * t[bent])
     return t
 
 
-def _of_two_arms(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """As `nearest_t`, for curves that turn sharply: the power has a least value on either side of their vertex."""
+def _two_arms(points: Tensor, radii: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor]:
+    """Curves that turn sharply, cut at their vertex: the power has a least value on either side of it.
+
+    Returns:
+        points [N, 3, 2] and radii [N, 2] of the first arms, those of the second, and t of each vertex, [N, 1, 1].
+    """
     bend, rise = _coefficients(points)
-    vertex = (-(rise * bend).sum(1) / (bend**2).sum(1).clamp_min(_FLAT)).clamp(0, 1)
-    first = torch.stack([torch.zeros_like(vertex), vertex], dim=1)
-    second = torch.stack([vertex, torch.ones_like(vertex)], dim=1)
-    t, power = _least_power(points, radii, rows, columns, first)
-    t2, power2 = _least_power(points, radii, rows, columns, second)
-    return torch.where(power2 < power, t2, t)
+    vertex = (-(rise * bend).sum(1) / (bend**2).sum(1).clamp_min(_FLAT)).clamp(0, 1)[:, None]
+    start, control, end = points.unbind(1)
+    before, after = torch.lerp(start, control, vertex), torch.lerp(control, end, vertex)
+    turn, width = torch.lerp(before, after, vertex), torch.lerp(radii[:, :1], radii[:, 1:], vertex)
+    first = torch.stack([start, before, turn], dim=1), torch.cat([radii[:, :1], width], dim=1)
+    second = torch.stack([turn, after, end], dim=1), torch.cat([width, radii[:, 1:]], dim=1)
+    return first, second, vertex[:, :, None]
 
 
-def _least_power(
-    points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor, between: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The t with the least power among those from between[:, 0] to between[:, 1], and that power less the one at 0."""
+def _least_power(points: Tensor, radii: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """The t with the least power, and that power less the one at 0; both [N, h, w].
+
+    Written for the processor: a choice by `where` or a clamp between tensors costs as much as ten of these products.
+    """
     bend, rise = _coefficients(points)
     taper = radii[:, 1] - radii[:, 0]
-    quartic, cubic, square = ((bend**2).sum(1), 4 * (bend * rise).sum(1), 4 * (rise**2).sum(1) - taper**2)
-    quartic, cubic, square = (coefficient[:, None, None] for coefficient in (quartic, cubic, square))
-    square = (2 * _affine(bend, points, rows, columns)).add_(square)
-    linear = (4 * _affine(rise, points, rows, columns)).sub_((2 * radii[:, 0] * taper)[:, None, None])
-    low, high = between[:, 0, None, None], between[:, 1, None, None]
-    best = torch.full_like(square, torch.inf)
-    t = torch.zeros_like(square)
-    for index in range(COARSE):
-        k = low + (high - low) * (index / (COARSE - 1))
-        there = torch.addcmul((quartic * k + cubic) * k**3, square, k**2).addcmul_(linear, k)
-        t = torch.where(there < best, k, t)
-        torch.minimum(best, there, out=best)
-    reach = (high - low) / (COARSE - 1)
+    quartic, cubic = (bend**2).sum(1)[:, None, None], 4 * (bend * rise).sum(1)[:, None, None]
+    square = _affine(bend, points, rows, columns).mul_(2).add_((4 * (rise**2).sum(1) - taper**2)[:, None, None])
+    linear = _affine(rise, points, rows, columns).mul_(4).sub_((2 * radii[:, 0] * taper)[:, None, None])
+    t = _best_of_few(quartic, cubic, square, linear)
+    twice, thrice = 2 * square, 3 * cubic
     for _ in range(NEWTON):
-        slope = (4 * quartic * t + 3 * cubic).mul_(t).add_(square, alpha=2).mul_(t).add_(linear)
-        curvature = (12 * quartic * t + 6 * cubic).mul_(t).add_(square, alpha=2)
-        step = slope.div_(curvature.clamp_min_(_FLAT)).clamp_(-reach, reach)
-        t = t.sub_(step).clamp_(low, high)
-    power = (quartic * t + cubic).mul_(t).add_(square).mul_(t).add_(linear).mul_(t)
+        inner = (4 * quartic * t).add_(thrice)
+        outer = torch.addcmul(twice, inner, t)
+        slope = torch.addcmul(linear, outer, t)
+        curvature = outer.addcmul_(inner.mul_(2).sub_(thrice), t)
+        step = slope.div_(curvature.clamp_min_(_FLAT)).clamp_(-1 / (COARSE - 1), 1 / (COARSE - 1))
+        t.sub_(step).clamp_(0, 1)
+    power = (quartic * t).add_(cubic).mul_(t).add_(square).mul_(t).add_(linear).mul_(t)
     return t, power
+
+
+def _best_of_few(quartic: Tensor, cubic: Tensor, square: Tensor, linear: Tensor) -> Tensor:
+    """The one with the least power of COARSE values of t, evenly from 0 to 1."""
+    t, best = torch.zeros_like(square), torch.zeros_like(square)  # the power less the one at 0
+    better = torch.empty_like(square)
+    for index in range(1, COARSE):
+        k = index / (COARSE - 1)
+        there = (square * k).add_(linear).add_((quartic * k + cubic) * k**2).mul_(k)
+        torch.lt(there, best, out=better)  # 1 or 0; t rises, so the larger one is the later one
+        torch.maximum(t, better.mul_(k), out=t)
+        torch.minimum(best, there, out=best)
+    return t
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from painting.brushes.brush import Brush
 from painting.canvas import Canvas
 from painting.constraints import Constraints
 from painting.growth import new_strokes
-from painting.objective import CONTENTS, sequence_loss
+from painting.objective import CONTENTS, Content, sequence_loss
 from painting.raster import paint
 from torch_utils import seeds as seeding
 
@@ -70,14 +70,23 @@ class Painter:
     Args:
         reference: RGB in 0…1, [3, H, W].
         background: RGB in 0…1, [3].
+        content: instead of the plan's.
     """
 
     def __init__(
-        self, plan: Plan, reference: Tensor, background: Tensor, seed: int, constraints: Constraints | None = None
+        self,
+        plan: Plan,
+        reference: Tensor,
+        background: Tensor,
+        seed: int,
+        constraints: Constraints | None = None,
+        *,
+        content: Content | None = None,
     ):
         self.plan, self.background = plan, background
         self.brush: Brush = brush_named(plan.brush)
         self.constraints = constraints or Constraints()
+        self._content = content or CONTENTS[plan.content]
         self.canvas = Canvas(*reference.shape[1:])
         self._reference = reference
         self._generator = seeding.generator(seed, "painting", plan.brush)
@@ -139,7 +148,7 @@ class Painter:
         ends = torch.tensor([len(block) for block in self._logits]).cumsum(0).tolist()
         self._optimiser.zero_grad()
         canvases = self._canvases(canvas, ends)
-        losses = CONTENTS[self.plan.content](canvases, self._sized(canvas), progress)
+        losses = self._content(canvases, self._sized(canvas), progress)
         loss = sequence_loss(losses, self.plan.prefix_weight)
         loss.backward()
         self._optimiser.step()

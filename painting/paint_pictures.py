@@ -16,7 +16,7 @@ from painting.colours import palette
 from painting.commission import Commission, commissioned
 from painting.constraints import Constraints
 from painting.export.outputs import Output, parse_outputs, write_outputs
-from painting.quality import compare
+from painting.measured import metrics
 from painting.references import Reference, picture_files, read_picture
 from painting.request import Request
 from painting.strokes import Header, StrokeSet, write_strokes
@@ -24,8 +24,6 @@ from torch_utils import seeds as seeding
 from torch_utils.errors import ConfigError
 from torch_utils.files import storage_error, write_text
 from torch_utils.interrupts import SAVE, Interrupts
-
-_PARTS = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the strokes, whose canvases are measured
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def paint_pictures(request: Request, say: Callable[[str], None]) -> int:
             painted = _paint(reference, commission, request, lambda: asked.take() > SAVE)
             folder = request.outdir / reference.name
             if len(painted.painting.strokes):
-                say(_write(painted, reference, folder, outputs, request))
+                say(_write(painted, reference, folder, outputs, commission, request))
             if asked.take() > SAVE:
                 return asked.take()
     return 0
@@ -117,7 +115,9 @@ def _constraints(request: Request, picture: Tensor) -> Constraints:
     return Constraints(opaque=request.opaque, mono=request.mono, palette=colours)
 
 
-def _write(painted: Painted, reference: Reference, folder: Path, outputs: list[str], request: Request) -> str:
+def _write(
+    painted: Painted, reference: Reference, folder: Path, outputs: list[str], commission: Commission, request: Request
+) -> str:
     """Strokes and metrics always, then what was asked for; gives a line to say."""
     painting = painted.painting
     write_strokes(folder / "strokes.json", painting)
@@ -126,6 +126,7 @@ def _write(painted: Painted, reference: Reference, folder: Path, outputs: list[s
         "reference": reference.name,
         "complete": painted.whole,
         "cpu_seconds": round(painted.cpu_seconds, 2),
+        "content": commission.content.told if commission.content else None,
         **measured,
         "options": {name: _plain(value) for name, value in asdict(request).items()},
     }
@@ -136,22 +137,6 @@ def _write(painted: Painted, reference: Reference, folder: Path, outputs: list[s
         f"{folder}: {len(painting.strokes)} strokes{cut}, "
         f"MSE {measured['mse']:.4f}, PSNR {measured['psnr']:.1f} dB, SSIM {measured['ssim']:.3f}"
     )
-
-
-def metrics(painting: StrokeSet, reference: Tensor) -> dict[str, Any]:
-    """Strokes, MSE, PSNR and SSIM of a painting, and MSE in its course.
-
-    Args:
-        reference: RGB in 0…1, of the size of the painting's canvas, [3, H, W].
-    """
-    total = len(painting.strokes)
-    counts = sorted({max(1, round(part * total)) for part in _PARTS})
-    canvases = list(painting.canvases(counts))
-    course = {
-        str(count): round(compare(canvas, reference)["mse"], 6) for count, canvas in zip(counts, canvases, strict=True)
-    }
-    found = {name: round(value, 6) for name, value in compare(canvases[-1], reference).items()}
-    return {"strokes": total, **found, "mse_after_strokes": course}
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,8 @@ class Request:
     strokes: int | None = None
     size: int = 128
     brush: str | None = None
+    content: str | None = None
+    pyramid: float | None = None
     background: str | None = None
     palette: str | None = None
     mono: bool = False

@@ -19,6 +19,7 @@ from dataset.archive import Archive
 from dataset.demo import draw_face
 from painting.brushes import BRUSHES
 from painting.strokes import read_strokes
+from tests.support.tiny_classifier import write_tiny
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
 from torch_utils import cli
@@ -65,6 +66,7 @@ def test_a_painting_leaves_its_files(run, faces, tmp_path):
         assert step.tobytes() == picture.tobytes()
     text = read_png_text(final)
     assert (text["reference"], text["method"], text["strokes"]) == ("face0.png", "ltp", "6")
+    assert text["content"] == "squared"
     told = json.loads((tmp_path / "face0/metrics.json").read_text())
     assert told["complete"] is True
     assert told["mse_after_strokes"]["6"] == told["mse"]
@@ -84,6 +86,19 @@ def test_options_reach_the_painting(run, faces, tmp_path):
         colours = {tuple(row) for row in painting.strokes[:, 6:9].tolist()}
         assert colours <= {(1.0, 0.0, 0.0), (1.0, 1.0, 1.0)}
         assert painting.strokes[:, [0, 11]].min() == 1
+
+
+def test_the_features_of_a_classifier_are_a_content_loss(run, faces, tmp_path):
+    content = write_tiny(tmp_path / "tiny.safetensors")
+    for folder in ("a", "b"):
+        options = [*QUICK, "--content", content, "--pyramid", 0.5, "--to", "final", "--outdir", tmp_path / folder]
+        assert run("paint", faces / "face0.png", *options)[0] == 0
+    strokes = [(tmp_path / folder / "face0/strokes.json").read_bytes() for folder in ("a", "b")]
+    assert strokes[0] == strokes[1]
+    about = read_strokes(tmp_path / "a/face0/strokes.json").header.about
+    told = json.loads((tmp_path / "a/face0/metrics.json").read_text())["content"]
+    assert about["content"] == "tiny_for_tests colour tiny.safetensors 4 features 1, pyramid 0.5"
+    assert (told["file"], told["stage"], len(told["sha256"])) == ("tiny.safetensors", "4", 64)
 
 
 def test_a_network_and_seeds_are_painted(run, tmp_path):
@@ -123,6 +138,8 @@ def test_strokes_are_drawn_at_another_size(run, faces, tmp_path):
         (["FACE", "--background", "colourless"], "--background colourless: no colour"),
         (["FACE", "--palette", "0"], "--palette 0: from 1 to 64"),
         (["FACE", "--palette", "red,redder"], "--palette redder: no colour"),
+        (["FACE", "--content", "oil.pth"], "--content oil.pth: no content loss"),
+        (["FACE", "--content", "FACE"], "face0.png: no content loss"),
         (["FACE", "--cap", 0], "--cap 0.0: not above 0"),
         (["FACE", "--cap", "nan"], "--cap nan: not above 0"),
         (["--network", "none.safetensors"], "none.safetensors: no such file"),

@@ -11,6 +11,7 @@ from painting.agents.frames import framed
 from painting.agents.policy import is_mark, seen
 from painting.canvas import Canvas
 from painting.constraints import Constraints
+from painting.objective import Content
 from painting.optimise import Painter, Plan, Progress
 from painting.raster import paint
 
@@ -26,7 +27,7 @@ class AgentPainter:
         background: RGB in 0…1, [3].
         strokes: how many are planned; fewer are laid where the agent sees nothing to improve.
         cap: no stroke covers more than this.
-        refine: how the strokes are moved at last by direct optimisation, or None.
+        refine: how the strokes are moved at last by direct optimisation, or None; content: towards what.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class AgentPainter:
         cap: float = 1.0,
         constraints: Constraints | None = None,
         refine: Plan | None = None,
+        content: Content | None = None,
     ):
         self._policy, self.brush, self._reference = agent.policy, agent.policy.brush, reference
         self.canvas, self._cap, self._divide = Canvas(*reference.shape[1:]), cap, divide
         self._constraints, self._planned = constraints or Constraints(), strokes
-        self._background, self._refine = background, refine
+        self._background, self._refine, self._content = background, refine, content
         self._picture = background[:, None, None].expand_as(reference).clone()
         self._laid: list[Tensor] = []
 
@@ -66,7 +68,9 @@ class AgentPainter:
                     self._lay(said, divide)
                 yield self._progress(before + look + 1, whole + parts + moves)
         if self._refine and len(self.strokes):
-            painter = Painter(self._refine, self._reference, self._background, 0, self._constraints)
+            painter = Painter(
+                self._refine, self._reference, self._background, 0, self._constraints, content=self._content
+            )
             for progress in painter.improve(self.strokes):
                 self._laid = [painter.strokes]
                 yield replace(progress, step=whole + parts + progress.step, steps=whole + parts + moves)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from painting.canvas import Canvas
@@ -75,4 +76,4 @@ def coverage(radius: Tensor, distance: Tensor) -> Tensor:
 
     Exact for a long straight line along the grid, also for one thinner than a pixel.
     """
-    return (0.5 + radius - distance).clamp(0, 1) - (0.5 - radius - distance).clamp(0, 1)
+    return F.hardtanh(0.5 + radius - distance, 0, 1) - F.hardtanh(0.5 - radius - distance, 0, 1)

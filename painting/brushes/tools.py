@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from painting.brushes.bristles import bristles
@@ -74,7 +75,7 @@ class Tool(Brush):
         entry = self.column(strokes, "entry_pressure").reshape(shape)
         end = self.column(strokes, "pressure").reshape(shape)
         half = (end - entry) / 2
-        return entry + half * ((4 * t).clamp_max(1) + (4 * t - 3).clamp_min(0))
+        return entry + half * (F.hardtanh(4 * t, 0, 1) + F.relu(4 * t - 3))
 
     def touch(self, pressure: T) -> T:
         """Down to which of the paper's heights a pressure reaches; a little below 0 for none."""
@@ -82,7 +83,9 @@ class Tool(Brush):
 
     def opacity(self, strokes: Tensor, canvas: Canvas, marks: Marks, order: str) -> Tensor:
         pressure = self.pressure(strokes, marks.t)
-        radius = self.radius(strokes, canvas)[:, None, None] * (1 - self.spread + self.spread * pressure)
+        radius = self.radius(strokes, canvas)[:, None, None]
+        if self.spread:
+            radius = radius * (1 - self.spread + self.spread * pressure)
         paint = self.contact(strokes, canvas, marks, pressure) * dabs(radius, marks.distance, canvas)
         return self.flow * coverage(radius, marks.distance) * (1 - torch.exp(DAB_LETS_THROUGH * paint))
 
@@ -120,7 +123,7 @@ class Tool(Brush):
 
 def dabs(radius: Tensor, distance: Tensor, canvas: Canvas) -> Tensor:
     """How many of the round dabs along a straight line lie over a pixel at a distance from it; all in pixels."""
-    across = (distance / (radius + 0.5)).clamp_max(1)
+    across = F.hardtanh(distance / (radius + 0.5), 0, 1)
     return 2 * radius * (1 - across**2 + 1e-4).sqrt() / spacing(radius, canvas)
 
 

@@ -13,6 +13,7 @@ from classification.models import (
     head,
     input_size,
     logits_of,
+    maps_of,
     resize_of,
 )
 from torch_utils.errors import ConfigError
@@ -95,3 +96,39 @@ def test_inception_below_its_size_does_without_the_auxiliary_head():
 def test_a_size_that_does_not_fit_is_refused_before_any_work(model, size):
     with pytest.raises(ConfigError, match=f"--size {size}: .* Use {input_size(model)}."):
         check_size(model, size)
+
+
+@pytest.mark.parametrize(
+    ("model", "stage", "shape"),
+    [
+        ("vgg16", "features.22", (512, 16, 16)),
+        ("resnet18", "layer2", (128, 16, 16)),
+        ("mobilenet_v2", "features.6", (32, 16, 16)),
+        ("googlenet", "inception3b", (480, 16, 16)),
+    ],
+)
+def test_the_last_stage_of_an_eighth_of_the_picture_is_found(model, stage, shape):
+    with torch.device("meta"):
+        name, maps = maps_of(build(model, 2).eval(), 8)
+        assert name == stage
+        assert maps(torch.zeros(2, 3, 128, 128)).shape == (2, *shape)
+
+
+def test_maps_are_those_of_the_stage_and_nothing_above_it_is_computed():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    name, maps = maps_of(network, 8)
+    pictures = torch.rand(2, 3, 32, 32, requires_grad=True)
+    network[2] = nn.Linear(1, 1)  # would not take maps
+    found = maps(pictures)
+    assert name == "1"
+    assert torch.equal(found, network[1](network[0](pictures)))
+    found.sum().backward()
+    assert pictures.grad is not None
+    assert not any(layer._forward_hooks for layer in network.modules())
+
+
+def test_a_network_without_such_maps_is_refused():
+    with torch.device("meta"), pytest.raises(ConfigError, match="none of its stages has maps of at least 1/8"):
+        maps_of(build("vit_b_16", 2).eval(), 8, side=224)
+    with torch.device("meta"), pytest.raises(ConfigError, match="it does not take pictures of 128 pixels"):
+        maps_of(build("vit_b_16", 2).eval(), 8)

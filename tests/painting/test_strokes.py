@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from painting.brushes import BRUSHES
 from painting.canvas import Canvas
 from painting.strokes import Header, StrokeSet, read_strokes, write_strokes
 from tests.support.painted import random_strokes
@@ -118,3 +119,18 @@ def test_a_file_cut_anywhere_is_refused(written):
         path.write_bytes(whole[:length])
         with pytest.raises(DataError):
             read_strokes(path)
+
+
+@pytest.mark.parametrize(("brush", "most"), [("bezier", 2e-5), ("ink", 1e-3), ("pencil", 1e-3), ("dry", 4e-3)])
+def test_one_file_is_drawn_at_every_size(tmp_path, brush, most):
+    """P13: from 64 to 1024 pixels the same picture; a pencil's paper has more to show on large ones."""
+    header = Header(brush=brush, height=128, width=128, cap=0.8)
+    write_strokes(tmp_path / "strokes.json", StrokeSet(header, random_strokes(12, len(BRUSHES[brush].columns), 4)))
+    painting = read_strokes(tmp_path / "strokes.json")
+    small = painting.paint(Canvas(64, 64))
+    for side in (128, 256, 512, 1024):
+        drawn = painting.paint(header.canvas.scaled(side))
+        assert drawn.shape == (3, side, side)
+        shrunk = torch.nn.functional.avg_pool2d(drawn[None], side // 64)[0]
+        assert (shrunk - small).pow(2).mean() < most
+        assert (shrunk - small).pow(2).mean() < 0.2 * (small - 1).pow(2).mean()

@@ -6,9 +6,13 @@ import torch
 from torch import nn
 from torchvision.models._api import register_model
 
+from classification.models import build
 from classification.options import TrainFlags, config_of
 from classification.run import TrainResult, train
+from classification.snapshot import ClassifierInfo, save_classifier
+from classification.weights import Weights
 from dataset.archive import Archive
+from torch_utils.labels import LabelSet
 
 NAME = "tiny_for_tests"
 SIZE = 16
@@ -54,3 +58,16 @@ def train_tiny(data: Path, folder: Path, **changes: object) -> TrainResult:
     """Train it, silently."""
     config = config_of(flags(data, **changes))
     return train(config, Archive.open(data), folder, torch.device("cpu"), log=lambda _: None)
+
+
+def write_tiny(path: Path, size: int = SIZE) -> Path:
+    """A snapshot of the tiny network as it begins: classes red and blue."""
+    info = ClassifierInfo(
+        model=NAME,
+        label_set=LabelSet(name="colour", classes=("red", "blue")),
+        size=size,
+        resize=size,
+        weights=Weights(),
+    )
+    save_classifier(path, info, build(NAME, 2).state_dict(), torch.empty(0, dtype=torch.int64))
+    return path
