@@ -70,13 +70,20 @@ class Painter:
     Args:
         reference: RGB in 0…1, [3, H, W].
         background: RGB in 0…1, [3].
+        brush: a learned painter of the plan's brush, to paint through in its place.
     """
 
     def __init__(
-        self, plan: Plan, reference: Tensor, background: Tensor, seed: int, constraints: Constraints | None = None
+        self,
+        plan: Plan,
+        reference: Tensor,
+        background: Tensor,
+        seed: int,
+        constraints: Constraints | None = None,
+        brush: Brush | None = None,
     ):
         self.plan, self.background = plan, background
-        self.brush: Brush = brush_named(plan.brush)
+        self.brush: Brush = brush or brush_named(plan.brush)
         self.constraints = constraints or Constraints()
         self.canvas = Canvas(*reference.shape[1:])
         self._reference = reference

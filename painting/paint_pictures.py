@@ -16,6 +16,7 @@ from painting.brushes import brush_named
 from painting.colours import check_palette, palette, parse_colour
 from painting.constraints import Constraints
 from painting.export.outputs import Output, parse_outputs, write_outputs
+from painting.learned.snapshot import LoadedPainter, load_painter
 from painting.methods import METHODS, MOST_STROKES, STROKES
 from painting.optimise import Painter, Plan
 from painting.quality import compare
@@ -47,6 +48,7 @@ class Request:
     mono: bool = False
     opaque: bool = False
     cap: float | None = None
+    painter: Path | None = None
     seed: int = 0
     outdir: Path = Path("out")
     to: str = "final,sheet,gif,svg"
@@ -71,12 +73,13 @@ def paint_pictures(request: Request, say: Callable[[str], None]) -> int:
         UserError: before anything is painted.
     """
     plan, outputs = _plan(request), parse_outputs(request.to)
+    learned = _learned(request, plan)
     references = _references(request)
     _make_folder(request.outdir)
     torch.set_num_threads(request.threads)  # waiting threads cost more than they gain where a machine is shared
     with Interrupts() as asked:
         for reference in references:
-            painted = _paint(reference, plan, request, lambda: asked.take() > SAVE)
+            painted = _paint(reference, plan, learned, request, lambda: asked.take() > SAVE)
             folder = request.outdir / reference.name
             if len(painted.painting.strokes):
                 say(_write(painted, reference, folder, outputs, request))
@@ -107,6 +110,19 @@ def _plan(request: Request) -> Plan:
     return plan
 
 
+def _learned(request: Request, plan: Plan) -> LoadedPainter | None:
+    """The painter to paint through, if one is asked for."""
+    if request.painter is None:
+        return None
+    painter = load_painter(request.painter)
+    if painter.info.brush != plan.brush:
+        raise ConfigError(
+            f"--painter {request.painter}: draws {painter.info.brush}, but {plan.brush} is painted with. "
+            f"Add --brush {painter.info.brush}, or use a painter of {plan.brush}."
+        )
+    return painter
+
+
 def _references(request: Request) -> Iterable[Reference]:
     if bool(request.images) == (request.network is not None):
         raise ConfigError("nothing to paint, or two things. Give either pictures or --network SNAPSHOT with --seeds.")
@@ -132,11 +148,14 @@ def _make_folder(folder: Path) -> None:
         raise storage_error(folder, error) from error
 
 
-def _paint(reference: Reference, plan: Plan, request: Request, stop: Callable[[], bool]) -> Painted:
+def _paint(
+    reference: Reference, plan: Plan, learned: LoadedPainter | None, request: Request, stop: Callable[[], bool]
+) -> Painted:
     """Paint one reference until it is done or one is asked to stop."""
     picture = reference.at(request.size)
     background = parse_colour(request.background, "--background")
-    painter = Painter(plan, picture, torch.tensor(background), request.seed, _constraints(request, picture))
+    constraints, brush = _constraints(request, picture), learned.brush if learned else None
+    painter = Painter(plan, picture, torch.tensor(background), request.seed, constraints, brush)
     whole, started = False, time.process_time()
     with tqdm(desc=reference.name, unit="step", disable=not sys.stderr.isatty(), leave=False) as bar:
         for progress in painter.run():
@@ -148,6 +167,7 @@ def _paint(reference: Reference, plan: Plan, request: Request, stop: Callable[[]
         else:
             whole = True
     about = {"method": request.method, "seed": str(request.seed)} | reference.about
+    about |= learned.about if learned else {}
     canvas = painter.canvas
     header = Header(
         brush=plan.brush, height=canvas.height, width=canvas.width, background=background, cap=plan.cap, about=about
