@@ -82,7 +82,7 @@ def paint_pictures(request: Request, say: Callable[[str], None]) -> int:
             painted = _paint(reference, plan, learned, request, lambda: asked.take() > SAVE)
             folder = request.outdir / reference.name
             if len(painted.painting.strokes):
-                say(_write(painted, reference, folder, outputs, request))
+                say(_write(painted, reference, folder, outputs, request, learned))
             if asked.take() > SAVE:
                 return asked.take()
     return 0
@@ -182,11 +182,22 @@ def _constraints(request: Request, picture: Tensor) -> Constraints:
     return Constraints(opaque=request.opaque, mono=request.mono, palette=colours)
 
 
-def _write(painted: Painted, reference: Reference, folder: Path, outputs: list[str], request: Request) -> str:
+def _write(
+    painted: Painted,
+    reference: Reference,
+    folder: Path,
+    outputs: list[str],
+    request: Request,
+    learned: LoadedPainter | None,
+) -> str:
     """Strokes and metrics always, then what was asked for; gives a line to say."""
     painting = painted.painting
     write_strokes(folder / "strokes.json", painting)
-    measured = metrics(painting, reference.at(request.size))
+    picture = reference.at(request.size)
+    measured = metrics(painting, picture)
+    if learned:
+        seen = painting.paint(brush=learned.brush)
+        measured["mse_by_painter"] = round(compare(seen, picture)["mse"], 6)
     told = {
         "reference": reference.name,
         "complete": painted.whole,

@@ -41,9 +41,7 @@ class Run:
 
 
 def train_as_asked(request: Request, say: Callable[[str], None]) -> int:
-    """Train as asked; the exit status: 0, or that of the signal that ended it early.
-
-    On a CPU a stopped and resumed training ends bit-equal to an unbroken one.
+    """Train as a command line says; see `train`.
 
     Raises:
         UserError: before anything is written.
@@ -51,9 +49,17 @@ def train_as_asked(request: Request, say: Callable[[str], None]) -> int:
     config, device = config_of(request), pick_device(request.device)
     _check_folder(request, config)
     torch.set_num_threads(request.threads)
-    with only_writer(request.folder), Interrupts() as interrupts:
-        sweep(request.folder)
-        return _train(Run(TrainingState(config, device), held_out(config, device), request.folder, say), interrupts)
+    return train(config, request.folder, device, say)
+
+
+def train(config: PainterConfig, folder: Path, device: torch.device, say: Callable[[str], None]) -> int:
+    """Train, or go on with what the folder holds; the exit status: 0, or that of the signal that ended it early.
+
+    On a CPU a stopped and resumed training ends bit-equal to an unbroken one.
+    """
+    with only_writer(folder), Interrupts() as interrupts:
+        sweep(folder)
+        return _train(Run(TrainingState(config, device), held_out(config, device), folder, say), interrupts)
 
 
 def _check_folder(request: Request, config: PainterConfig) -> None:
