@@ -15,6 +15,11 @@ def shape_columns(brush: Brush) -> list[int]:
     return [index for index, name in enumerate(brush.columns) if name not in ("red", "green", "blue")]
 
 
+def shape_of(brush: Brush, strokes: Tensor) -> Tensor:
+    """What a network sees of strokes, centred, [N, len(shape_columns)] in -1…1: from 0…1 they learn more slowly."""
+    return 2 * strokes[:, shape_columns(brush)] - 1
+
+
 class LearnedBrush(Brush):
     """What all of them share: everything but opacity is the imitated brush's.
 
@@ -70,7 +75,7 @@ class PictureBrush(LearnedBrush):
 
     def _drawn(self, strokes: Tensor, canvas: Canvas) -> Tensor:
         """[N, H, W]"""
-        picture = torch.sigmoid(self.network(strokes[:, shape_columns(self.imitated)]))
+        picture = torch.sigmoid(self.network(shape_of(self.imitated, strokes)))
         size = (canvas.height, canvas.width)
         if picture.shape[1:] == size:
             return picture

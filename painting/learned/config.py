@@ -51,7 +51,7 @@ class PainterConfig:
 
 # In reach of one processor: a minute for fcn, a quarter of one for geo, several for gan and vae.
 QUICK = {
-    "fcn": PainterConfig(brush="bezier", arch="fcn", size=64, steps=2000),
+    "fcn": PainterConfig(brush="bezier", arch="fcn", size=64, steps=4000, batch=16),
     "gan": PainterConfig(
         brush="pencil", arch="gan", size=64, steps=1500, rates=((0.8, 5e-4), (1.0, 1e-4)), betas=(0.5, 0.9)
     ),

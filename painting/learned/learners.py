@@ -9,7 +9,7 @@ from painting.brushes import brush_named
 from painting.canvas import Canvas
 from painting.learned import gan, vae
 from painting.learned.architectures import ARCHITECTURES
-from painting.learned.brush import shape_columns
+from painting.learned.brush import shape_columns, shape_of
 from painting.learned.config import PainterConfig, at_share
 from painting.learned.drawing import Batch, draw
 from painting.learned.losses import LOSSES
@@ -55,7 +55,7 @@ class Learner(ABC):
         return draw(self.imitated, config.batch, config.size, self.device, config.seed, "training", step, part)
 
     def _numbers(self, batch: Batch) -> Tensor:
-        return batch.strokes[:, shape_columns(self.imitated)]
+        return shape_of(self.imitated, batch.strokes)
 
     def _loss(self, drawn: Tensor, batch: Batch, share: float) -> Tensor:
         return LOSSES[self.config.loss](drawn, batch.opacity, share < self.config.ink_until)

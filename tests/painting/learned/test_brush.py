@@ -51,7 +51,7 @@ def test_a_picture_is_resampled_to_the_canvas(arch):
     learned, strokes = painter(arch, "ink"), strokes_of("ink", 3, 3)
     own = learned.whole(strokes, Canvas(64, 64))
     half = learned.whole(strokes, Canvas(32, 32))
-    assert_close(own, torch.sigmoid(learned.network(strokes[:, [0, 1, 2, 3, 4, 5, 9, 10, 11]])))
+    assert_close(own, torch.sigmoid(learned.network(2 * strokes[:, [0, 1, 2, 3, 4, 5, 9, 10, 11]] - 1)))
     assert learned.whole(strokes, Canvas(100, 150)).shape == (3, 100, 150)
     assert (half - torch.nn.functional.avg_pool2d(own[:, None], 2)[:, 0]).abs().mean() < 0.02
 
