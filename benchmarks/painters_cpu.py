@@ -35,12 +35,14 @@ from torch_utils.memory import keep_freed_memory
 
 CPU = torch.device("cpu")
 SIDE = 64
+ELSEWHERE = (32, 128, 256)  # sides of other canvases that painters which know no size are tried on
 TASKS = (
     *(("geo", brush, "bce") for brush in BRUSHES),
-    *(("fcn", brush, "bce") for brush in BRUSHES),
+    ("fcn", "pencil", "bce"),
+    ("fcn", "bezier", "bce"),
     ("fcn", "pencil", "squared"),
-    ("gan", "pencil", "bce"),
-    ("vae", "pencil", "bce"),
+    ("gan", "ink", "bce"),
+    ("vae", "ink", "bce"),
 )
 
 
@@ -96,12 +98,17 @@ def training(config: PainterConfig, plain: float, sheets: Path | None) -> dict[s
         write_png(sheets / name, sheet(state.average, held.batch), {"painter": config.arch, "brush": config.brush})
     errors = {"mse": mse, "blank": held.blank, "mean_picture": held.mean_picture, "chance": held.again / 2}
     errors["analytic"] = analytic(BRUSHES[config.brush], held, config.size)
+    elsewhere = {}
+    for side in ELSEWHERE if config.arch == "geo" else ():
+        other = held_out(replace(config, size=side, held_out=48), CPU)
+        elsewhere[str(side)] = round(error(state.average, other.batch) / other.blank, 4)
     return {
         "what": "training",
         **{name: getattr(config, name) for name in ("arch", "brush", "loss", "size", "steps", "batch")},
         "cpu_s": round(spent, 1),
         **{name: round(value, 6) for name, value in errors.items()},
         "of_blank": round(mse / held.blank, 4),
+        "of_blank_at_other_sizes": elsewhere,
         "of_mean_picture": round(mse / held.mean_picture, 4),
         "strokes_per_cpu_s": round(speed),
         "plain_ratio": round(speed / plain, 1),

@@ -41,7 +41,7 @@ class PainterConfig:
     betas: tuple[float, float] = (0.9, 0.99)
     ema: float = 0.995
     ink_until: float = 0.6
-    critic_steps: int = 5
+    critic_steps: int = 1
     weights: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
     encoding: float = 0.6
     predictor_rates: tuple[tuple[float, float], ...] = ((0.4, 1e-2), (0.8, 1e-3), (1.0, 1e-4))
@@ -49,13 +49,21 @@ class PainterConfig:
     held_out: int = 128
 
 
-# In reach of one processor: a minute for fcn, a quarter of one for geo, several for gan and vae.
+# In reach of one processor: a quarter of a minute for geo, a minute and more for fcn, three for gan and vae.
 QUICK = {
     "fcn": PainterConfig(brush="bezier", arch="fcn", size=64, steps=4000, batch=16),
     "gan": PainterConfig(
-        brush="pencil", arch="gan", size=64, steps=1500, rates=((0.8, 5e-4), (1.0, 1e-4)), betas=(0.5, 0.9)
+        brush="pencil",
+        arch="gan",
+        size=64,
+        steps=1200,
+        batch=16,
+        rates=((0.7, 1e-3), (0.9, 3e-4), (1.0, 1e-4)),
+        betas=(0.5, 0.9),
     ),
-    "vae": PainterConfig(brush="pencil", arch="vae", size=64, steps=3000, rates=((0.8, 1e-3), (1.0, 2e-4))),
+    "vae": PainterConfig(
+        brush="pencil", arch="vae", size=64, steps=1600, batch=16, rates=((0.7, 1e-3), (0.9, 3e-4), (1.0, 1e-4))
+    ),
     "geo": PainterConfig(brush="pencil", arch="geo", size=64, steps=300, rates=((0.5, 1e-2), (0.8, 3e-3), (1.0, 1e-3))),
 }
 
@@ -79,6 +87,7 @@ PAPER = {
         rates=((1.0, 1e-4),),
         ink_until=100 / 775,
         weights=((500 / 775, 10.0), (550 / 775, 1.0), (1.0, 0.1)),
+        critic_steps=5,
         every=5000,
     ),
     "vae": replace(
