@@ -1,12 +1,14 @@
 """The state of a painter's training: a learner, the average of its weights, how far it is, what was measured."""
 
 import copy
+import math
 from typing import Any
 
 import torch
 
 from painting.learned.config import PainterConfig
 from painting.learned.learners import LEARNERS
+from torch_utils.errors import DivergedError
 
 
 class TrainingState:
@@ -28,8 +30,15 @@ class TrainingState:
         return self.step >= self.config.steps
 
     def take_step(self) -> None:
-        """Learn, and move the average, faster at first."""
+        """Learn, and move the average, faster at first.
+
+        Raises:
+            DivergedError: something measured is no number.
+        """
         for name, value in self.learner.take_step(self.step).items():
+            if not math.isfinite(value):
+                words = f"step {self.step + 1}: {name} is {value}, the painter has run away"
+                raise DivergedError(f"{words}. Use another --seed or a larger --batch.")
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
