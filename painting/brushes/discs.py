@@ -75,7 +75,7 @@ def _last(row: Tensor, column: Tensor, radius: Tensor, large: int) -> Tensor:
 
 
 def _last_by_windows(row: Tensor, column: Tensor, radius: Tensor, large: int) -> Tensor:
-    """As `_last`, disc by disc within the square around each: ten times as fast on a CPU."""
+    """As `_last`, disc by disc within the square around each: four to six times as fast on a CPU."""
     last = np.zeros((len(row), large, large), np.uint8)
     reach = int(radius.max()) if len(row) else 0
     squares = np.arange(-reach, reach + 1, dtype=np.int32) ** 2

@@ -1,7 +1,7 @@
 """The brushes without a gradient, as a painting program has them: dab after dab, each a little off its place.
 
 What the analytic `Tool` is the twin of, and what a painter network learns from. Stochastic, but the same for a seed.
-`stamp` draws a stroke dab by dab; `stamp_many` draws many at once and is some twenty times as fast: layers that let
+`stamp` draws a stroke dab by dab; `stamp_many` draws many at once and is thirty to fifty times as fast: layers that let
 light through multiply, so their order does not matter and their logarithms can be summed.
 """
 

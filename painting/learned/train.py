@@ -93,6 +93,7 @@ def _train(run: Run, interrupts: Interrupts) -> int:
             bar.update()
             request = interrupts.take()
             if state.step % state.config.every == 0 or state.is_over:
+                bar.clear()
                 _look(run)
                 bar.set_postfix_str(f"MSE {state.history[-1]['mse']:.5f}", refresh=False)
             elif not request and time.monotonic() - saved < _CHECKPOINT_SECONDS:
