@@ -46,6 +46,7 @@ def main():
 @click.option("--mono", is_flag=True, help="Grey strokes only.")
 @click.option("--opaque", is_flag=True, help="Strokes cover all they can.")
 @click.option("--cap", type=float, help="Highest opacity of a stroke. Default: ltp 1, ist 0.6.")
+@click.option("--painter", type=_PATH, help="Paint through a learned painter that train-renderer saved.")
 @click.option("--seed", default=0, type=click.IntRange(min=0), help="Of the painter: another seed, another painting.")
 @click.option("--outdir", default=Path("out"), type=_PATH, help="Each painting gets a folder here.")
 @click.option("--to", default="final,sheet,gif,svg", help=_TO)
@@ -157,6 +158,38 @@ def evaluate(**options):
 
     for line in score(Request(**options)):
         click.echo(line)
+
+
+@main.command("train-renderer", context_settings=_SETTINGS)
+@click.option("--brush", required=True, help="Whose strokes to learn: bezier, pencil, ink or dry.")
+@click.option(
+    "--arch", required=True, help="fcn (Learning to Paint), gan, vae (neural painters) or geo (geometry-guided)."
+)
+@click.option(
+    "--size", type=int, help="Side of the canvas it learns on, in pixels. Default: 64, with --paper the paper's."
+)
+@click.option("--steps", type=int, help="How many. Default: the architecture's.")
+@click.option("--batch", type=int, help="Strokes a step. Default: 32.")
+@click.option("--loss", help="bce, ink (squared, ink pixels tenfold at first) or squared. Default: bce.")
+@click.option("--paper", is_flag=True, help="The paper's steps, rates, batch and loss; days on a processor.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of weights and strokes.")
+@click.option("--outdir", type=_PATH, help="Folder for everything. Default: out/painters/BRUSH-ARCH.")
+@click.option("--resume", is_flag=True, help="Go on with the training that the folder holds.")
+@click.option("--threads", default=1, type=click.IntRange(min=1), help="Threads to compute with.")
+@click.option("--device", default="cpu", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
+def train_renderer(**options):
+    """Train a network to draw a brush's strokes; strokes are made on the fly.
+
+    Ctrl-C saves; --resume goes on, to the same result.
+
+    \b
+    python paint.py train-renderer --brush pencil --arch geo
+    python paint.py paint face.png --method ist --painter out/painters/pencil-geo/painter.safetensors
+    """
+    from painting.learned.config import Request
+    from painting.learned.train import train_as_asked
+
+    return train_as_asked(Request(**options), click.echo)
 
 
 @main.command(context_settings=_SETTINGS)

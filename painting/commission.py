@@ -13,6 +13,7 @@ from painting.canvas import Canvas
 from painting.colours import check_palette, parse_colour
 from painting.constraints import Constraints
 from painting.content import Chosen, content_named
+from painting.learned.snapshot import LoadedPainter, load_painter
 from painting.methods import AGENT_BRUSHES, METHODS, MOST_STROKES, STROKES
 from painting.optimise import Painter, Plan, Progress
 from painting.references import check_size
@@ -43,6 +44,7 @@ class Commission:
         plan: of an agent's painting brush, strokes, cap and, if it is refined, how.
         background: RGB in 0…1.
         content: what direct optimisation works towards; None where there is none.
+        learned: a painter to optimise through in the brush's place.
         about: of the painter, for the files.
     """
 
@@ -50,6 +52,7 @@ class Commission:
     background: tuple[float, ...]
     content: Chosen | None
     agent: "LoadedAgent | None" = None
+    learned: LoadedPainter | None = None
     divide: int = 1
     about: dict[str, str] = field(default_factory=dict)
 
@@ -58,7 +61,8 @@ class Commission:
         background = torch.tensor(self.background)
         content = self.content.of_seed(seed) if self.content else None
         if self.agent is None:
-            return Painter(self.plan, reference, background, seed, constraints, content=content)
+            brush = self.learned.brush if self.learned else None
+            return Painter(self.plan, reference, background, seed, constraints, content=content, brush=brush)
         from painting.agents.painter import AgentPainter
 
         return AgentPainter(
@@ -104,13 +108,27 @@ def _of_optimiser(asked: Request, background: tuple[float, ...] | None) -> Commi
     plan = METHODS[asked.method](STROKES[asked.method] if asked.strokes is None else asked.strokes)
     if asked.brush is not None:
         plan = replace(plan, brush=brush_named(asked.brush).name)
-    content = content_named(asked.content or plan.content, asked.pyramid)
+    content, learned = content_named(asked.content or plan.content, asked.pyramid), _learned(asked, plan.brush)
     return Commission(
         plan=_capped(plan, asked),
         background=background or (1.0, 1.0, 1.0),
         content=content,
-        about={"content": content.line},
+        learned=learned,
+        about={"content": content.line} | (learned.about if learned else {}),
     )
+
+
+def _learned(asked: Request, brush: str) -> LoadedPainter | None:
+    """The learned painter that is asked for, if one is."""
+    if asked.painter is None:
+        return None
+    painter = load_painter(asked.painter)
+    if painter.info.brush != brush:
+        raise ConfigError(
+            f"--painter {asked.painter}: draws {painter.info.brush}, but {brush} is painted with. "
+            f"Add --brush {painter.info.brush}, or use a painter of {brush}."
+        )
+    return painter
 
 
 def _of_agent(asked: Request, background: tuple[float, ...] | None) -> Commission:
@@ -121,8 +139,9 @@ def _of_agent(asked: Request, background: tuple[float, ...] | None) -> Commissio
             f"--method {asked.method}: needs a trained agent. Add --agent FILE of paint.py train-agent, "
             f"or use --method {asked.method.removesuffix('-agent')}, which needs none."
         )
-    if asked.brush is not None:
-        raise ConfigError(f"--brush {asked.brush}: an agent paints with the brush it learnt. Leave --brush out.")
+    for option, given in (("--brush", asked.brush), ("--painter", asked.painter)):
+        if given is not None:
+            raise ConfigError(f"{option} {given}: an agent paints with the brush it learnt. Leave {option} out.")
     if not 1 <= asked.divide <= _MOST_PARTS or not 0 <= asked.refine <= _MOST_MOVES:
         raise ConfigError(
             f"--divide {asked.divide}, --refine {asked.refine}: parts a side go from 1 to {_MOST_PARTS}, "

@@ -71,6 +71,7 @@ class Painter:
         reference: RGB in 0…1, [3, H, W].
         background: RGB in 0…1, [3].
         content: instead of the plan's.
+        brush: a learned painter of the plan's brush, to paint through in its place.
     """
 
     def __init__(
@@ -82,9 +83,10 @@ class Painter:
         constraints: Constraints | None = None,
         *,
         content: Content | None = None,
+        brush: Brush | None = None,
     ):
         self.plan, self.background = plan, background
-        self.brush: Brush = brush_named(plan.brush)
+        self.brush: Brush = brush or brush_named(plan.brush)
         self.constraints = constraints or Constraints()
         self._content = content or CONTENTS[plan.content]
         self.canvas = Canvas(*reference.shape[1:])

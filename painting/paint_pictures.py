@@ -17,6 +17,7 @@ from painting.commission import Commission, commissioned
 from painting.constraints import Constraints
 from painting.export.outputs import Output, parse_outputs, write_outputs
 from painting.measured import metrics
+from painting.quality import compare
 from painting.references import Reference, picture_files, read_picture
 from painting.request import Request
 from painting.strokes import Header, StrokeSet, write_strokes
@@ -121,7 +122,11 @@ def _write(
     """Strokes and metrics always, then what was asked for; gives a line to say."""
     painting = painted.painting
     write_strokes(folder / "strokes.json", painting)
-    measured = metrics(painting, reference.at(request.size))
+    picture = reference.at(request.size)
+    measured = metrics(painting, picture)
+    if commission.learned:
+        seen = painting.paint(brush=commission.learned.brush)
+        measured["mse_by_painter"] = round(compare(seen, picture)["mse"], 6)
     told = {
         "reference": reference.name,
         "complete": painted.whole,

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from painting.brushes.brush import Brush, Marks
+from painting.brushes.brush import Brush
 from painting.canvas import Canvas
 from painting.composite import composite_windows
-from painting.curves import nearest
 from painting.windows import Group, group_by_size
 
 ORDERS = (
@@ -47,16 +46,9 @@ def opacities(
     brush: Brush, strokes: Tensor, canvas: Canvas, *, order: str = "closest", cap: float = 1.0
 ) -> tuple[list[Group], list[Tensor]]:
     """Each stroke's opacity within its window: windows of equal size together, [n, h, w] each."""
-    points, radii = brush.curves(strokes, canvas), brush.radii(strokes, canvas)
-    groups = group_by_size(points.detach(), brush.reach(strokes.detach(), canvas), canvas)
-    alphas = []
-    for group in groups:
-        own, curves = strokes[group.strokes], points[group.strokes]
-        rows, columns = group.pixel_centres(like=curves)
-        distance, t = nearest(curves, radii[group.strokes], rows, columns)
-        marks = Marks(curves, rows, columns, distance, t)
-        alphas.append(cap * brush.opacity(own, canvas, marks, order))
-    return groups, alphas
+    still = strokes.detach()
+    groups = group_by_size(brush.curves(still, canvas), brush.reach(still, canvas), canvas)
+    return groups, [cap * brush.within(strokes[group.strokes], canvas, group, order) for group in groups]
 
 
 def whole_canvas(groups: Sequence[Group], alphas: Sequence[Tensor], canvas: Canvas) -> Tensor:

@@ -27,6 +27,7 @@ class Request:
     mono: bool = False
     opaque: bool = False
     cap: float | None = None
+    painter: Path | None = None
     seed: int = 0
     outdir: Path = Path("out")
     to: str = "final,sheet,gif,svg"

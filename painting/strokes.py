@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from painting.brushes import brush_named
+from painting.brushes.brush import Brush
 from painting.canvas import Canvas
 from painting.raster import ORDERS, paint
 from torch_utils.config import from_json, to_json
@@ -67,15 +68,17 @@ class StrokeSet:
         rounded = (self.strokes.double() * 10**DECIMALS).round() / 10**DECIMALS
         return replace(self, strokes=rounded.float())
 
-    def paint(self, canvas: Canvas | None = None) -> Tensor:
-        """The picture, on a canvas of any size: RGB in 0…1, [3, H, W]."""
-        return next(self.canvases([len(self.strokes)], canvas))
+    def paint(self, canvas: Canvas | None = None, brush: Brush | None = None) -> Tensor:
+        """The picture, on a canvas of any size, by its brush or a learned painter of it: RGB in 0…1, [3, H, W]."""
+        return next(self.canvases([len(self.strokes)], canvas, brush))
 
     @torch.no_grad()
-    def canvases(self, counts: Iterable[int], canvas: Canvas | None = None) -> Iterator[Tensor]:
+    def canvases(
+        self, counts: Iterable[int], canvas: Canvas | None = None, brush: Brush | None = None
+    ) -> Iterator[Tensor]:
         """The canvas after each of these numbers of strokes, which rise: RGB in 0…1, [3, H, W] each."""
         header, done = self.header, 0
-        canvas, brush = canvas or header.canvas, brush_named(header.brush)
+        canvas, brush = canvas or header.canvas, brush or brush_named(header.brush)
         picture = torch.tensor(header.background)[:, None, None].expand(3, canvas.height, canvas.width)
         for count in counts:
             while done < count:

@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from painting.brushes.brush import Brush, Marks
+from painting.brushes.brush import Brush
 from painting.canvas import Canvas
-from painting.curves import nearest
-from painting.windows import MOST_PIXELS
+from painting.windows import MOST_PIXELS, Group
 
 
 def opacities(brush: Brush, strokes: Tensor, canvas: Canvas) -> Tensor:
@@ -47,8 +46,6 @@ def laid(brush: Brush, strokes: Tensor, canvases: Tensor) -> Tensor:
 
 
 def _opacities(brush: Brush, strokes: Tensor, canvas: Canvas) -> Tensor:
-    points = brush.curves(strokes, canvas)
-    rows = (torch.arange(canvas.height, device=strokes.device) + 0.5).to(strokes).expand(len(strokes), -1)
-    columns = (torch.arange(canvas.width, device=strokes.device) + 0.5).to(strokes).expand(len(strokes), -1)
-    distance, t = nearest(points, brush.radii(strokes, canvas), rows, columns)
-    return brush.opacity(strokes, canvas, Marks(points, rows, columns, distance, t), "closest")
+    origin = torch.zeros(len(strokes), 2, dtype=torch.int64)
+    everything = Group(torch.arange(len(strokes)), origin, canvas.height, canvas.width)
+    return brush.within(strokes, canvas, everything, "closest")

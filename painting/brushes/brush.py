@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from painting.canvas import Canvas
+from painting.curves import nearest
+from painting.windows import Group
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,13 @@ class Brush(ABC):
     @abstractmethod
     def opacity(self, strokes: Tensor, canvas: Canvas, marks: Marks, order: str) -> Tensor:
         """How much each stroke covers each pixel of its window, 0…1, [n, h, w]."""
+
+    def within(self, strokes: Tensor, canvas: Canvas, group: Group, order: str) -> Tensor:
+        """How much each stroke covers each pixel of its window, the windows given by a group, 0…1, [n, h, w]."""
+        points = self.curves(strokes, canvas)
+        rows, columns = group.pixel_centres(like=points)
+        distance, t = nearest(points, self.radii(strokes, canvas), rows, columns)
+        return self.opacity(strokes, canvas, Marks(points, rows, columns, distance, t), order)
 
     @abstractmethod
     def encode(self, points: Tensor, size: Tensor, colours: Tensor) -> Tensor:
