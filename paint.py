@@ -174,13 +174,12 @@ def evaluate(**options):
 @click.option("--paper", is_flag=True, help="The paper's steps, rates, batch and loss; days on a processor.")
 @click.option("--seed", default=0, type=click.IntRange(min=0), help="Of weights and strokes.")
 @click.option("--outdir", type=_PATH, help="Folder for everything. Default: out/painters/BRUSH-ARCH.")
-@click.option("--resume", is_flag=True, help="Go on with the training that the folder holds.")
 @click.option("--threads", default=1, type=click.IntRange(min=1), help="Threads to compute with.")
 @click.option("--device", default="cpu", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
 def train_renderer(**options):
-    """Train a network to draw a brush's strokes; strokes are made on the fly.
+    """Train a network to draw a brush's strokes, which are made on the fly.
 
-    Ctrl-C saves; --resume goes on, to the same result.
+    Ctrl-C saves; the same command goes on, to the same result, and with more --steps a longer one.
 
     \b
     python paint.py train-renderer --brush pencil --arch geo

@@ -117,7 +117,6 @@ class Request:
     loss: str | None = None
     seed: int = 0
     outdir: Path | None = None
-    resume: bool = False
     paper: bool = False
     threads: int = 1
     device: str = "cpu"

@@ -1,7 +1,6 @@
 """What `paint.py train-renderer` does: train a painter, look at it on held-out strokes, go on where one stopped."""
 
 import json
-import pickle
 import sys
 import time
 from collections.abc import Callable
@@ -15,15 +14,16 @@ from painting.learned.config import MAY_CHANGE, PainterConfig, Request, config_o
 from painting.learned.snapshot import PainterInfo, save_painter
 from painting.learned.state import TrainingState
 from painting.learned.validation import HeldOut, error, held_out, sheet
-from torch_utils.config import differences, from_json, to_json
+from torch_utils.checkpoint_file import filling, read_checkpoint, write_checkpoint
+from torch_utils.config import to_json
 from torch_utils.devices import pick_device
-from torch_utils.errors import ConfigError, SnapshotError
-from torch_utils.files import atomic_write, sweep, write_text
+from torch_utils.files import sweep, write_text
 from torch_utils.folder_lock import only_writer
 from torch_utils.images import write_png
 from torch_utils.interrupts import SAVE, Interrupts
+from torch_utils.same_run import check_same, write_config
 
-PAINTER, CHECKPOINT, CONFIG = "painter.safetensors", "checkpoint.pt", "config.json"
+PAINTER, CHECKPOINT = "painter.safetensors", "checkpoint.pt"
 METRICS, SHEET = "metrics.jsonl", "sheet.png"
 FORMAT = "kaokore-stylegan painter checkpoint 1"
 _CHECKPOINT_SECONDS = 120.0  # between two; looks write one too
@@ -47,7 +47,6 @@ def train_as_asked(request: Request, say: Callable[[str], None]) -> int:
         UserError: before anything is written.
     """
     config, device = config_of(request), pick_device(request.device)
-    _check_folder(request, config)
     torch.set_num_threads(request.threads)
     return train(config, request.folder, device, say)
 
@@ -56,29 +55,14 @@ def train(config: PainterConfig, folder: Path, device: torch.device, say: Callab
     """Train, or go on with what the folder holds; the exit status: 0, or that of the signal that ended it early.
 
     On a CPU a stopped and resumed training ends bit-equal to an unbroken one.
+
+    Raises:
+        ConfigError: the folder holds a training with other options; a longer one may go on.
     """
     with only_writer(folder), Interrupts() as interrupts:
         sweep(folder)
+        check_same(folder, config, MAY_CHANGE)
         return _train(Run(TrainingState(config, device), held_out(config, device), folder, say), interrupts)
-
-
-def _check_folder(request: Request, config: PainterConfig) -> None:
-    """Raise a ConfigError for a folder that holds what this training must not touch or cannot go on with."""
-    folder = request.folder
-    if not request.resume:
-        if (folder / CONFIG).exists():
-            raise ConfigError(f"--outdir {folder}: holds a training. Add --resume to go on, or choose another folder.")
-        return
-    if not (folder / CHECKPOINT).exists() or not (folder / CONFIG).exists():
-        raise ConfigError(f"--resume: {folder} holds no training. Leave --resume out to begin one.")
-    try:
-        before = from_json(PainterConfig, json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-    except (ValueError, OSError) as problem:
-        raise ConfigError(f"{folder / CONFIG}: not readable ({problem}). Use another folder.") from problem
-    other = {name: pair for name, pair in differences(before, config).items() if name not in MAY_CHANGE}
-    if other:
-        words = ", ".join(f"{name} was {old}, is {new}" for name, (old, new) in other.items())
-        raise ConfigError(f"--resume: {folder} holds a training with other options ({words}). Use another folder.")
 
 
 def _train(run: Run, interrupts: Interrupts) -> int:
@@ -102,7 +86,9 @@ def _train(run: Run, interrupts: Interrupts) -> int:
             saved = time.monotonic()
             if request > SAVE and not state.is_over:
                 _save(run)
-                run.say(f"{run.folder}: stopped after {state.step} of {state.config.steps} steps; --resume goes on")
+                run.say(
+                    f"{run.folder}: stopped after {state.step} of {state.config.steps} steps; the same command goes on"
+                )
                 return request
     _save(run)
     run.say(_summary(run))
@@ -116,7 +102,7 @@ def _begin(run: Run) -> None:
     if path.exists():
         _read_checkpoint(path, state)
         run.say(f"going on after {state.step} steps")
-    write_text(run.folder / CONFIG, json.dumps(to_json(config), indent=1) + "\n")
+    write_config(run.folder, config)
     weights = sum(weight.numel() for weight in state.learner.painter.network.parameters())
     run.say(
         f"{config.arch}, {weights} weights, learns {config.brush} at {config.size} pixels: {config.steps} steps of "
@@ -169,16 +155,10 @@ def _summary(run: Run) -> str:
 
 
 def _save_checkpoint(run: Run) -> None:
-    with atomic_write(run.folder / CHECKPOINT) as temporary, temporary.open("wb") as file:
-        torch.save({"format": FORMAT} | run.state.contents(), file)
+    write_checkpoint(run.folder / CHECKPOINT, {"format": FORMAT} | run.state.contents())
 
 
 def _read_checkpoint(path: Path, state: TrainingState) -> None:
-    try:
-        contents = torch.load(path, map_location=state.device, weights_only=True)
-        if not isinstance(contents, dict) or contents.get("format") != FORMAT:
-            raise SnapshotError(f"{path}: not a checkpoint of this version. Use another --outdir.")
+    contents = read_checkpoint(path, FORMAT, state.device)
+    with filling(path):
         state.fill(contents)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError) as problem:
-        reason = " ".join(str(problem).split())[:160]
-        raise SnapshotError(f"{path}: damaged, or of another network ({reason}). Use another --outdir.") from problem

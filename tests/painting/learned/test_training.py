@@ -142,7 +142,7 @@ def test_a_run_cut_in_two_is_bit_equal_to_a_whole_one(arch, tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(TrainingState, "take_step", interrupted)
         assert train(config, tmp_path / "cut", CPU, said.append) == 130
-    assert said[-1] == f"{tmp_path / 'cut'}: stopped after 5 of 8 steps; --resume goes on"
+    assert said[-1] == f"{tmp_path / 'cut'}: stopped after 5 of 8 steps; the same command goes on"
     assert load_painter(tmp_path / "cut/painter.safetensors").info.steps == 5
     assert train(config, tmp_path / "cut", CPU, said.append) == 0
     assert "going on after 5 steps" in said
@@ -170,7 +170,7 @@ def test_a_painter_that_runs_away_is_told_and_its_last_files_stay(tmp_path, monk
 def test_a_damaged_checkpoint_is_told(tmp_path):
     train(TINY["geo"], tmp_path, CPU, silent)
     (tmp_path / "checkpoint.pt").write_bytes(b"nothing of the kind")
-    with pytest.raises(SnapshotError, match=r"checkpoint\.pt: damaged, or of another network"):
+    with pytest.raises(SnapshotError, match=r"checkpoint\.pt: damaged"):
         train(TINY["geo"], tmp_path, CPU, silent)
 
 
