@@ -35,7 +35,7 @@ def runs(tmp_path_factory):
     (folder / "faces").mkdir()
     for index in range(3):
         Image.fromarray(draw_face(0, index, 48).picture).save(folder / f"faces/face{index}.png")
-    for name, strokes in (("few", 4), ("more", 12)):
+    for name, strokes in (("few", 2), ("more", 6)):
         options = ["--strokes", strokes, "--size", 32, "--to", "final", "--out-size", 32, "--outdir", folder / name]
         assert call("paint", folder / "faces", *options)[0] == 0
     return folder
@@ -58,7 +58,7 @@ def test_a_run_is_a_table_with_means_and_deviations(runs, tmp_path):
     errors = [json.loads((runs / f"few/face{i}/metrics.json").read_text())["mse"] for i in range(3)]
     assert [each["mse"] for each in run["each"]] == errors
     assert run["means"]["mse"] == pytest.approx({"mean": np.mean(errors), "deviation": np.std(errors, ddof=1)})
-    assert run["means"]["strokes"]["mean"] == 4
+    assert run["means"]["strokes"]["mean"] == 2
     assert run["mse_after_share_of_strokes"]["100%"] == pytest.approx(run["means"]["mse"])
     assert list(run["mse_after_share_of_strokes"]) == ["10%", "25%", "50%", "75%", "100%"]
     assert [line.split()[0] for line in lines[1:]] == ["face0", "face1", "face2", "mean", "deviation", f"{out}:"]
@@ -166,7 +166,7 @@ def test_what_cannot_be_scored_is_one_line_and_status_2(own, words, arguments):
     for index in range(3):
         (own / f"others/face{index}").rename(own / f"others/stranger{index}")
     (own / "unmeasured/face0/metrics.json").unlink()
-    (own / "garbled/face0/metrics.json").write_text('{"strokes": 4}')
+    (own / "garbled/face0/metrics.json").write_text('{"strokes": 2}')
     (own / "broken/face0/strokes.json").write_text("{")
     given = [own / part if isinstance(part, str) and not part.startswith("--") else part for part in arguments]
     status, lines = call("eval", *given)

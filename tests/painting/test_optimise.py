@@ -89,21 +89,20 @@ def test_the_loss_of_the_course_makes_the_first_strokes_count():
 
 
 @pytest.mark.slow
-def test_real_faces_meet_the_bars(shared):
+@pytest.mark.parametrize(("strokes", "most"), [(40, 0.006), (100, 0.004), (200, 0.003)])
+def test_real_faces_meet_the_bars(shared, strokes, most):
     """P5 to P7: mean MSE of 40, 100 and 200 strokes; of 100 also dB, and how MSE falls in their course."""
-    faces = real_faces(shared, 8)
-    for strokes, most in ((40, 0.006), (100, 0.004), (200, 0.003)):
-        found = []
-        for face in faces:
-            painter, _ = painted(METHODS["ltp"](strokes), face)
-            found.append(errors(painter, face, [strokes * k // 10 for k in range(1, 11)]))
-        course = torch.stack(found).mean(0)
-        assert course[-1] <= most, strokes
-        if strokes == 100:
-            assert torch.stack(found)[:, -1].log10().mul(-10).mean() >= 25
-            assert course[0] <= 0.015
-            assert course[4] <= 0.007
-            assert (course.diff() < 0).all()
+    found = []
+    for face in real_faces(shared, 8):
+        painter, _ = painted(METHODS["ltp"](strokes), face)
+        found.append(errors(painter, face, [strokes * k // 10 for k in range(1, 11)]))
+    course = torch.stack(found).mean(0)
+    assert course[-1] <= most
+    if strokes == 100:
+        assert torch.stack(found)[:, -1].log10().mul(-10).mean() >= 25
+        assert course[0] <= 0.015
+        assert course[4] <= 0.007
+        assert (course.diff() < 0).all()
 
 
 @pytest.mark.slow

@@ -128,7 +128,7 @@ def test_one_file_is_drawn_at_every_size(tmp_path, brush, most):
     write_strokes(tmp_path / "strokes.json", StrokeSet(header, random_strokes(12, len(BRUSHES[brush].columns), 4)))
     painting = read_strokes(tmp_path / "strokes.json")
     small = painting.paint(Canvas(64, 64))
-    for side in (128, 256, 512, 1024):
+    for side in (128, 1024):
         drawn = painting.paint(header.canvas.scaled(side))
         assert drawn.shape == (3, side, side)
         shrunk = torch.nn.functional.avg_pool2d(drawn[None], side // 64)[0]
