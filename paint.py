@@ -96,6 +96,7 @@ def render(**options):
 @click.option("--data", required=True, type=_PATH, help="Archive (.zip) of dataset_tool.py.")
 @click.option("--method", default="analytic", help="analytic, ddpg (Learning to Paint's), adversarial (Nakano's).")
 @click.option("--preset", default="quick", help="quick: for two cores. full: analytic. paper: the other two.")
+@click.option("--renderer", type=_PATH, help="Learned painter of train-renderer to learn through, as the papers did.")
 @click.option("--brush", help="bezier, pencil, ink or dry.  [default: bezier; adversarial dry]")
 @click.option("--size", type=int, help="Side of what the agent sees, in pixels.  [default: the preset's]")
 @click.option("--steps", type=int, help="Looks at a painting.  [default: the preset's]")

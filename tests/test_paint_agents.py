@@ -122,11 +122,15 @@ def test_what_does_not_fit_an_agent_is_one_line(run, home, agent, tmp_path, opti
         (["--set", "method.gamma=1"], "method.gamma"),
         (["--method", "adversarial", "--bundle", 5], "says one stroke at a time"),
         (["--data", "none.zip"], "none.zip: no such file"),
+        (["--renderer", "p.safetensors"], "--renderer p.safetensors: the analytic method tries every stroke"),
+        (["--method", "ddpg", "--renderer", "none.safetensors"], "none.safetensors: no such file"),
+        (["--method", "ddpg", "--renderer", "FACE"], "face.png"),
     ],
 )
 def test_options_that_cannot_be_are_one_line(run, home, tmp_path, options, words):
-    given = [] if "--data" in options else ["--data", home / "drawn.zip"]
-    status, said = run("train-agent", *given, *options, "--outdir", tmp_path / "run", "--device", "cpu")
+    given = [home / "face.png" if option == "FACE" else option for option in options]
+    given += [] if "--data" in options else ["--data", home / "drawn.zip"]
+    status, said = run("train-agent", *given, "--outdir", tmp_path / "run", "--device", "cpu")
     assert (status, len(said.splitlines())) == (2, 1)
     assert said.startswith("error: ") and words in said
     assert not (tmp_path / "run").exists()

@@ -14,6 +14,7 @@ from painting.agents.easel import laid
 from painting.agents.faces import Faces
 from painting.agents.learner import Learner, Part
 from painting.agents.recurrent import ConditionalCritic, RecurrentPolicy
+from painting.agents.renderer import renderer
 from painting.agents.wasserstein import critic_loss
 from painting.brushes import brush_named
 from torch_utils import seeds as seeding
@@ -31,6 +32,7 @@ class AdversarialLearner(Learner):
         super().__init__(config, faces, build(config).to(faces.learnt.device))
         assert isinstance(config.method, AdversarialConfig)
         self._options, betas = config.method, (0.5, 0.9)
+        self._renders = renderer(config.method.renderer, config.brush, faces.learnt.device)
         self._critic = ConditionalCritic(width=config.method.critic_width).to(faces.learnt.device)
         self._adam = torch.optim.Adam(self.policy.parameters(), lr=config.method.lr, betas=betas)
         self._critic_adam = torch.optim.Adam(self._critic.parameters(), lr=config.method.lr, betas=betas)
@@ -69,7 +71,7 @@ class AdversarialLearner(Learner):
         for look in range(config.steps):
             now = torch.full((config.batch,), float(look), device=references.device)
             strokes, memory = self.policy(canvases, references, now, memory)
-            canvases = laid(self.policy.brush, strokes, canvases)
+            canvases = laid(self._renders, strokes, canvases)
         return references, canvases
 
     def parts(self) -> Mapping[str, Part]:

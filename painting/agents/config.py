@@ -40,6 +40,7 @@ class DdpgConfig:
         warmup: looks at every painting before the first update.
         looks: at every painting between updates.
         noise: highest deviation of what is added to strokes while exploring.
+        renderer: file of a learned painter to learn through, as the paper did; none: the rasteriser itself.
     """
 
     kind: Literal["ddpg"] = "ddpg"
@@ -54,6 +55,7 @@ class DdpgConfig:
     warmup: int = 16
     looks: int = 1
     noise: float = 0.0
+    renderer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,7 @@ class AdversarialConfig:
         critic_width: channels of the critic's first layer.
         critic_updates: of the critic for each of the agent.
         squared_weight: of the mean squared error beside what pleases.
+        renderer: file of a learned painter to learn through, as the original did; none: the rasteriser itself.
     """
 
     kind: Literal["adversarial"] = "adversarial"
@@ -72,6 +75,7 @@ class AdversarialConfig:
     critic_width: int = 64
     critic_updates: int = 5
     squared_weight: float = 10.0
+    renderer: str = ""
 
 
 MethodConfig = AnalyticConfig | DdpgConfig | AdversarialConfig

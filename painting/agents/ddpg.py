@@ -16,6 +16,7 @@ from painting.agents.config import AgentConfig, DdpgConfig
 from painting.agents.easel import laid
 from painting.agents.faces import Faces
 from painting.agents.learner import Learner, Part, follow
+from painting.agents.renderer import renderer
 from painting.agents.replay import Replay, dequantised, quantised
 from painting.agents.resnet import Critic, Discriminator, ResnetPolicy
 from painting.agents.sittings import Sittings
@@ -38,6 +39,7 @@ class DdpgLearner(Learner):
         super().__init__(config, faces, build(config).to(faces.learnt.device))
         assert isinstance(config.method, DdpgConfig)
         self._options, device = config.method, faces.learnt.device
+        self._renders = renderer(config.method.renderer, config.brush, device)
         self._critic = Critic(config.size, config.steps, width=config.method.width).to(device)
         self._judge = Discriminator().to(device)
         self._slow = [copy.deepcopy(net).requires_grad_(False) for net in (self.policy, self._critic, self._judge)]
@@ -58,7 +60,7 @@ class DdpgLearner(Learner):
                 group["lr"] = lr * drop
         looks = self._replay.draw(self.config.batch)
         before, references = dequantised(looks.canvases), self.faces.references(looks.which, looks.mirrored)
-        after = laid(self.policy.brush, looks.strokes, before)
+        after = laid(self._renders, looks.strokes, before)
         losses = {
             "loss/judge": self._teach("judge", critic_loss(self._judge, references, after)),
             "loss/critic": self._teach("critic", self._critic_loss(before, after, references, looks.step)),
@@ -79,7 +81,7 @@ class DdpgLearner(Learner):
             spread = self._options.noise * torch.rand(len(strokes), 1, 1, device=strokes.device)
             strokes = (strokes + spread * torch.randn_like(strokes)).clamp(0, 1)
         self._replay.add(sittings, strokes)
-        sittings.go_on(dequantised(quantised(laid(self.policy.brush, strokes, sittings.canvases))))
+        sittings.go_on(dequantised(quantised(laid(self._renders, strokes, sittings.canvases))))
 
     def _reward(self, before: Tensor, after: Tensor, references: Tensor) -> Tensor:
         """How much more the slow discriminator likes a canvas after a look, [B]."""
@@ -92,7 +94,7 @@ class DdpgLearner(Learner):
         with torch.no_grad():
             actor.eval()
             strokes, _ = actor(after, references, step + 1, ())
-            later = laid(self.policy.brush, strokes, after)
+            later = laid(self._renders, strokes, after)
             worth = critic(after, later, references, step + 1) + self._reward(after, later, references)
             to_come = self._options.gamma * (step + 1 < self.config.steps) * worth
         return (self._critic(before, after, references, step) - to_come).square().mean()
@@ -100,7 +102,7 @@ class DdpgLearner(Learner):
     def _actor_loss(self, before: Tensor, references: Tensor, step: Tensor) -> Tensor:
         self.policy.train()
         strokes, _ = self.policy(before, references, step, ())
-        after = laid(self.policy.brush, strokes, before)
+        after = laid(self._renders, strokes, before)
         worth = self._critic(before, after, references, step) + self._reward(before, after, references)
         return -worth.mean()
 

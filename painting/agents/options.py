@@ -55,6 +55,7 @@ class TrainFlags:
     data: Path
     method: str = "analytic"
     preset: str = "quick"
+    renderer: Path | None = None
     brush: str | None = None
     size: int | None = None
     steps: int | None = None
@@ -78,6 +79,13 @@ def config_of(flags: TrainFlags) -> AgentConfig:
     names = ("brush", "size", "steps", "bundle", "batch", "updates", "seed")
     changes: list[tuple[str, object]] = [("data", str(flags.data))]
     changes += [(name, getattr(flags, name)) for name in names if getattr(flags, name) is not None]
+    if flags.renderer is not None:
+        if flags.method == "analytic":
+            raise ConfigError(
+                f"--renderer {flags.renderer}: the analytic method tries every stroke with the rasteriser itself. "
+                f"Leave --renderer out, or use --method ddpg or adversarial."
+            )
+        changes.append(("method.renderer", str(flags.renderer)))
     config = with_settings(with_options(PRESETS[flags.method, flags.preset], changes), flags.settings)
     brush_named(config.brush)
     return config

@@ -5,11 +5,18 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from dataset.archive import Archive
+from painting.agents.agent_file import load_agent
 from painting.agents.config import AgentConfig, DdpgConfig
 from painting.agents.ddpg import DdpgLearner
 from painting.agents.easel import laid
+from painting.agents.faces import read_faces
 from painting.agents.learner import follow
+from painting.agents.measure import errors
+from painting.learned.config import Request, config_of
+from painting.learned.train import train
 from tests.support.painted import random_strokes
+from torch_utils.errors import ConfigError
 
 
 @pytest.fixture
@@ -92,3 +99,21 @@ def test_statistics_of_normalisation_follow_too():
     follow(target, source, 0.5)
     assert_close(target.get_buffer("running_mean"), source.get_buffer("running_mean") / 2)
     assert target.num_batches_tracked == source.num_batches_tracked == 1
+
+
+def test_one_can_learn_through_a_learned_painter(learn, tmp_path):
+    """The strokes then look otherwise while learning; what is measured and painted is drawn by the rasteriser."""
+    for brush in ("bezier", "pencil"):
+        config = config_of(Request(brush=brush, arch="fcn", size=16, steps=2, batch=2, outdir=tmp_path / brush))
+        train(config, tmp_path / brush, torch.device("cpu"), lambda _: None)
+    painter, other = (str(tmp_path / brush / "painter.safetensors") for brush in ("bezier", "pencil"))
+    small = ("method.width=8", "method.replay=8", "method.warmup=1")
+    shape = {"size": 16, "steps": 3, "bundle": 2, "batch": 4, "updates": 2}
+    through = learn(tmp_path / "through", "ddpg", *small, renderer=painter, **shape)
+    plain = learn(tmp_path / "plain", "ddpg", *small, **shape)
+    assert load_agent(through.agent).info.digest != load_agent(plain.agent).info.digest
+    loaded = load_agent(through.agent)
+    held = read_faces(Archive.open(loaded.info.config.data), 16, 8, 0).held
+    assert errors(loaded.policy, held, loaded.info.config.background) == through.metrics
+    with pytest.raises(ConfigError, match="draws pencil, but the agent paints with bezier. Add --brush pencil"):
+        learn(tmp_path / "wrong", "ddpg", *small, renderer=other, **shape)
