@@ -5,9 +5,9 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent.parent / "csrc"
 _APART = ("filtered_lrelu",)  # CUDA sources that take so long to compile that they get a library of their own
-# CUDA sources that nvcc is given in one go: torch's headers take it three seconds each time. With these together and
-# upfirdn2d beside them two cores have the same to do (benchmarks/build_ops.py).
-_TOGETHER = ("bias_act.cu", "synthesis_epilogue.cu", "warp.cu")
+# CUDA sources that nvcc is given in one go: torch's headers take it three seconds each time. In two units of these
+# two cores have the same to do (benchmarks/build_ops.py).
+_TOGETHER = (("bias_act.cu", "warp.cu"), ("synthesis_epilogue.cu", "upfirdn2d.cu"))
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Library:
     @property
     def units(self) -> tuple[tuple[Path, ...], ...]:
         """The sources, those together that are compiled in one go."""
-        together = tuple(path for path in self.sources if path.name in _TOGETHER)
-        alone = tuple((path,) for path in self.sources if path.name not in _TOGETHER)
-        return ((together,) if together else ()) + alone
+        groups = [tuple(path for path in self.sources if path.name in names) for names in _TOGETHER]
+        shared = {path for group in groups for path in group}
+        return (*filter(None, groups), *((path,) for path in self.sources if path not in shared))
 
 
 def libraries(*, cuda: bool, folder: Path = SOURCES) -> list[Library]:

@@ -10,7 +10,6 @@ from torch_utils.ops.compiler.library import Library
 from torch_utils.ops.compiler.toolchain import Toolchain
 
 OUTPUT = "library.so"
-_TOGETHER = "together.cu"  # includes the sources of a unit of several
 
 
 def build_files(library: Library, toolchain: Toolchain, compiler_flags: Sequence[str]) -> dict[str, str]:
@@ -22,7 +21,7 @@ def build_files(library: Library, toolchain: Toolchain, compiler_flags: Sequence
     files = {"build.ninja": _ninja_file(library, toolchain, compiler_flags)}
     for unit in library.units:
         if len(unit) > 1:
-            files[_TOGETHER] = "".join(f'#include "{path.name}"\n' for path in unit)
+            files[_file_of(unit).name] = "".join(f'#include "{path.name}"\n' for path in unit)
     return files
 
 
@@ -38,7 +37,7 @@ def _ninja_file(library: Library, toolchain: Toolchain, compiler_flags: Sequence
     includes = ["-I", library.sources[0].parent, *(word for folder in headers for word in ("-isystem", folder))]
     compile_words = [*compiler, *compiler_flags, *includes, "-c"]
     link_words = [*toolchain.host.command, *flags.link_flags()]
-    sources = [unit[0] if len(unit) == 1 else Path(_TOGETHER) for unit in library.units]
+    sources = [_file_of(unit) for unit in library.units]
     objects = [f"{path.name}.o" for path in sources]
     lines = [
         "ninja_required_version = 1.5",
@@ -51,6 +50,11 @@ def _ninja_file(library: Library, toolchain: Toolchain, compiler_flags: Sequence
         f"default {OUTPUT}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _file_of(unit: Sequence[Path]) -> Path:
+    """A source, or a file of ours that includes several."""
+    return unit[0] if len(unit) == 1 else Path("-".join(path.stem for path in unit)).with_suffix(unit[0].suffix)
 
 
 def _linked(library: Library, toolchain: Toolchain) -> list[str | Path]:

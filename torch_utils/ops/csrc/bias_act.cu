@@ -58,6 +58,10 @@ struct Function {
   }
 };
 
+// What single elements go through, where packs do not fit: rare enough for one kernel to do for every activation.
+template <class F>
+using AnyOf = Function<F::kDerivative, Act::unknown>;
+
 template <class T>
 struct Pointers {
   const T *dy, *x, *b;
@@ -208,9 +212,14 @@ void run(const F& function, const Call& call) {
   const Pointers<T> p = pointers_of<T>(call);
   const int64_t count = call.y.numel(), blocks = ceil_div<int64_t>(count, kStretch);
   const Bias bias = p.b ? bias_along(call.y, call.dim) : Bias{Divisor(count), Divisor(1)};
-  const auto kernel = fits_packs(call, p, bias) ? stretches<kPackSize<T>, T, F> : stretches<1, T, F>;
-  Place(call.x).launch(kernel, blocks, kThreads, 0, function, p, static_cast<Wide<T>*>(nullptr), count, blocks, bias,
-                       act_options<T>(call.alpha, call.gain, call.clamp));
+  const auto launch = [&](auto kernel, auto f) {
+    Place(call.x).launch(kernel, blocks, kThreads, 0, f, p, static_cast<Wide<T>*>(nullptr), count, blocks, bias,
+                         act_options<T>(call.alpha, call.gain, call.clamp));
+  };
+  if (fits_packs(call, p, bias))
+    launch(stretches<kPackSize<T>, T, F>, function);
+  else
+    launch(stretches<1, T, AnyOf<F>>, AnyOf<F>{function.act, function.by_output});
 }
 
 // The power of two from 32 to kThreads that is enough, or the largest.
@@ -232,6 +241,7 @@ void run_gradients(const F& function, const Call& call, const Tensor& db) {
   const Pointers<T> p = pointers_of<T>(call);
   const Bias bias = bias_along(call.y, call.dim);
   const bool packs = fits_packs(call, p, bias);
+  const AnyOf<F> any{function.act, function.by_output};
   const auto options = act_options<T>(call.alpha, call.gain, call.clamp);
   const ScalarType wide = std::is_same_v<T, double> ? ScalarType::Double : ScalarType::Float;
   const int64_t channels = bias.size.by, length = bias.stride.by, n = packs ? kPackSize<T> : 1;
@@ -243,16 +253,27 @@ void run_gradients(const F& function, const Call& call, const Tensor& db) {
     const int64_t each = least(most(ceil_div(rows * column_tiles, kBlocksWanted), kFewestRows), kMostRows);
     const int64_t row_tiles = ceil_div(rows, each);
     const Tensor parts = new_sized(call.x, {row_tiles, channels}, wide);
-    place.launch(packs ? columns<kPackSize<T>, T, F> : columns<1, T, F>, row_tiles * column_tiles, kThreads,
-                 piece<Wide<T>>(kThreads * n), function, p, written<Wide<T>>(parts), rows, channels, each, across, bias,
-                 options);
+    const auto launch = [&](auto kernel, auto f) {
+      place.launch(kernel, row_tiles * column_tiles, kThreads, piece<Wide<T>>(kThreads * n), f, p,
+                   written<Wide<T>>(parts), rows, channels, each, across, bias, options);
+    };
+    if (packs)
+      launch(columns<kPackSize<T>, T, F>, function);
+    else
+      launch(columns<1, T, AnyOf<F>>, any);
     add_up<T>(place, parts, db, row_tiles, 1);
   } else {
     const int64_t planes = call.y.numel() / length, each = ceil_div<int64_t>(length, kStretch);
     const unsigned threads = threads_for(ceil_div(length, n));
     const Tensor parts = new_sized(call.x, {planes, each}, wide);
-    place.launch(packs ? stretches<kPackSize<T>, T, F> : stretches<1, T, F>, planes * each, threads,
-                 piece<Wide<T>>(threads), function, p, written<Wide<T>>(parts), length, each, bias, options);
+    const auto launch = [&](auto kernel, auto f) {
+      place.launch(kernel, planes * each, threads, piece<Wide<T>>(threads), f, p, written<Wide<T>>(parts), length, each,
+                   bias, options);
+    };
+    if (packs)
+      launch(stretches<kPackSize<T>, T, F>, function);
+    else
+      launch(stretches<1, T, AnyOf<F>>, any);
     add_up<T>(place, parts, db, planes / channels, each);
   }
 }

@@ -25,14 +25,14 @@ def test_every_source_is_an_edge_of_its_own(tmp_path, toolchain):
 def test_cuda_sources_that_go_together_are_one_edge(tmp_path, toolchain):
     folder = toolkit(tmp_path / "cu13")
     cuda = CudaToolkit("test", folder / "bin/nvcc", "13", (), folder / "lib/libcudart.so.13", ("90",))
-    names = ("bias_act", "upfirdn2d", "warp")
+    names = ("bias_act", "upfirdn2d", "warp", "another")
     library = Library("ops_cuda", tuple(tmp_path / f"{name}.cu" for name in names), ())
     files = build_files(library, replace(toolchain, cuda=cuda), ())
     lines = files["build.ninja"].splitlines()
-    assert files["together.cu"] == '#include "bias_act.cu"\n#include "warp.cu"\n'
-    assert "build together.cu.o: compile together.cu" in lines
+    assert files["bias_act-warp.cu"] == '#include "bias_act.cu"\n#include "warp.cu"\n'
+    assert "build bias_act-warp.cu.o: compile bias_act-warp.cu" in lines
     assert f"build upfirdn2d.cu.o: compile {tmp_path}/upfirdn2d.cu" in lines
-    assert "build library.so: link together.cu.o upfirdn2d.cu.o" in lines
+    assert "build library.so: link bias_act-warp.cu.o upfirdn2d.cu.o another.cu.o" in lines
 
 
 def test_cuda_is_compiled_by_nvcc_and_linked_with_the_versioned_runtime(tmp_path, toolchain):
