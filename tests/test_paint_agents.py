@@ -144,15 +144,35 @@ def test_options_that_cannot_be_are_one_line(run, home, tmp_path, options, words
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("method", "steps", "strokes"), [("ddpg", 40, 65), ("adversarial", 15, 12)])
-def test_the_papers_presets(run, home, method, steps, strokes):
+PAPERS = {  # Huang et al. 2019 with the published program's defaults; Nakano 2019
+    "ddpg": {
+        **{"brush": "bezier", "size": 128, "bundle": 5, "steps": 40, "background": [0, 0, 0], "batch": 96},
+        **{"updates": 500_000, "holdout": 2000, "flip": True, "ema": 0, "every": 500},
+        "method": {
+            **{"kind": "ddpg", "width": 64, "lr": 1e-3, "critic_lr": 3e-4, "judge_lr": 3e-4, "noise": 0},
+            **{"drops": [100_000, 200_000], "gamma": pytest.approx(0.7738, abs=1e-4), "tau": 0.001},
+            **{"replay": 32_000, "warmup": 400, "looks": 4},  # 10 updates after 40 looks
+        },
+    },
+    "adversarial": {
+        **{"brush": "dry", "size": 64, "bundle": 1, "steps": 15, "background": [1, 1, 1], "batch": 64},
+        **{"updates": 27_000, "ema": 0},
+        "method": {"kind": "adversarial", "lr": 1e-4, "critic_width": 64, "critic_updates": 5, "squared_weight": 10},
+    },
+}
+
+
+@pytest.mark.parametrize("method", list(PAPERS))
+def test_the_papers_presets(run, home, method):
     words = ["--data", home / "drawn.zip", "--method", method, "--preset", "paper", "--dry-run"]
     status, said = run("train-agent", *words)
     config = json.loads(said)
-    assert (status, config["steps"]) == (0, steps)
-    columns = 13 if config["brush"] == "bezier" else 12
-    assert config["bundle"] * columns == strokes
-    assert config["batch"] == {"ddpg": 96, "adversarial": 64}[method]
+    wanted = PAPERS[method]
+    assert status == 0
+    assert {name: config[name] for name in wanted if name != "method"} == {
+        name: value for name, value in wanted.items() if name != "method"
+    }
+    assert {name: config["method"][name] for name in wanted["method"]} == wanted["method"]
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(home, repository, tmp_path):
