@@ -66,6 +66,13 @@ def test_the_cap_is_none_unless_asked_for_and_holds(ask):
     assert next(iter(thin.run())).loss > next(iter(full.run())).loss
 
 
+def test_a_tools_agent_has_its_brush_and_not_the_pencils_cap(learn, tmp_path):
+    small = ("method.width=8", "method.widest=16")
+    trained = learn(tmp_path, "analytic", *small, brush="ink", size=16, steps=1, bundle=1, batch=2, updates=1)
+    plan = commissioned(Request(method="ist-agent", agent=trained.agent)).plan
+    assert (plan.brush, plan.cap, plan.strokes) == ("ink", 1.0, 1)
+
+
 def test_rules_hold_for_an_agent(ask):
     strokes = painted(ask(), mono=True)[0].strokes
     assert (strokes[:, 10:13].amax(1) - strokes[:, 10:13].amin(1)).max() < 1e-6
