@@ -154,11 +154,15 @@ def _of_agent(asked: Request, background: tuple[float, ...] | None) -> Commissio
     if config.brush not in AGENT_BRUSHES[asked.method]:
         other = next(name for name, brushes in AGENT_BRUSHES.items() if config.brush in brushes)
         raise ConfigError(f"--method {asked.method}: {asked.agent} paints with {config.brush}. Use --method {other}.")
-    looks = 1 if asked.divide == 1 else (1 + asked.divide**2) / 2  # half at the whole, half at each part
+    looks = (1 + asked.divide**2) / 2  # half at the whole, half at each part
     strokes = asked.strokes or min(MOST_STROKES, round(config.strokes * looks))
     plan = METHODS[asked.method.removesuffix("-agent")](strokes)
     plan = replace(plan, brush=config.brush, finishing=asked.refine, cap=1.0)
-    about = {"agent": Path(asked.agent).name, "agent digest": agent.info.digest, "agent data": agent.info.data["name"]}
+    about = {
+        "agent": Path(asked.agent).name,
+        "agent digest": agent.info.digest,
+        "agent data": str(agent.info.data.get("name", "")),
+    }
     content = content_named(asked.content or plan.content, asked.pyramid) if asked.refine else None
     if content:
         about["content"] = content.line

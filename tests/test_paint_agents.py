@@ -120,6 +120,18 @@ def test_what_does_not_fit_an_agent_is_one_line(run, home, agent, tmp_path, opti
         (["--steps", 0], "steps: 0 is below 1"),
         (["--set", "method.finest=3"], "method.finest: 3 is no power of two"),
         (["--set", "method.gamma=1"], "method.gamma"),
+        (["--set", "method.lr=-1"], "method.lr: -1.0 is not above 0"),
+        (["--set", "method.width=12"], "method.width: 12 is no multiple of 8"),
+        (["--set", "method.widest=0"], "method.widest: 0 is no multiple of 8"),
+        (["--set", "background=[1,1]"], "background: [1.0, 1.0] are not three numbers"),
+        (["--set", "background=[2,0,0]"], "background: [2.0, 0.0, 0.0] are not three numbers"),
+        (["--method", "ddpg", "--set", "method.width=0"], "method.width: 0"),
+        (["--method", "ddpg", "--set", "method.warmup=0"], "method.warmup: 0 is below 1"),
+        (["--method", "ddpg", "--set", "method.noise=2"], "method.noise: 2.0 is not from 0 to 1"),
+        (["--method", "ddpg", "--batch", 1], "batch: 1 does not go from 2 to method.replay=4096"),
+        (["--method", "ddpg", "--set", "method.replay=8"], "batch: 32 does not go from 2 to method.replay=8"),
+        (["--method", "adversarial", "--set", "method.critic_updates=0"], "method.critic_updates: 0 is below 1"),
+        (["--method", "adversarial", "--set", "method.squared_weight=-1"], "method.squared_weight: -1.0 is below 0"),
         (["--method", "adversarial", "--bundle", 5], "says one stroke at a time"),
         (["--data", "none.zip"], "none.zip: no such file"),
         (["--renderer", "p.safetensors"], "--renderer p.safetensors: the analytic method tries every stroke"),
@@ -136,15 +148,35 @@ def test_options_that_cannot_be_are_one_line(run, home, tmp_path, options, words
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("method", "steps", "strokes"), [("ddpg", 40, 65), ("adversarial", 15, 12)])
-def test_the_papers_presets(run, home, method, steps, strokes):
+PAPERS = {  # Huang et al. 2019 with the published program's defaults; Nakano 2019
+    "ddpg": {
+        **{"brush": "bezier", "size": 128, "bundle": 5, "steps": 40, "background": [0, 0, 0], "batch": 96},
+        **{"updates": 500_000, "holdout": 2000, "flip": True, "ema": 0, "every": 500},
+        "method": {
+            **{"kind": "ddpg", "width": 64, "lr": 1e-3, "critic_lr": 3e-4, "judge_lr": 3e-4, "noise": 0},
+            **{"drops": [100_000, 200_000], "gamma": pytest.approx(0.7738, abs=1e-4), "tau": 0.001},
+            **{"replay": 32_000, "warmup": 400, "looks": 4},  # 10 updates after 40 looks
+        },
+    },
+    "adversarial": {
+        **{"brush": "dry", "size": 64, "bundle": 1, "steps": 15, "background": [1, 1, 1], "batch": 64},
+        **{"updates": 27_000, "ema": 0},
+        "method": {"kind": "adversarial", "lr": 1e-4, "critic_width": 64, "critic_updates": 5, "squared_weight": 10},
+    },
+}
+
+
+@pytest.mark.parametrize("method", list(PAPERS))
+def test_the_papers_presets(run, home, method):
     words = ["--data", home / "drawn.zip", "--method", method, "--preset", "paper", "--dry-run"]
     status, said = run("train-agent", *words)
     config = json.loads(said)
-    assert (status, config["steps"]) == (0, steps)
-    columns = 13 if config["brush"] == "bezier" else 12
-    assert config["bundle"] * columns == strokes
-    assert config["batch"] == {"ddpg": 96, "adversarial": 64}[method]
+    wanted = PAPERS[method]
+    assert status == 0
+    assert {name: config[name] for name in wanted if name != "method"} == {
+        name: value for name, value in wanted.items() if name != "method"
+    }
+    assert {name: config["method"][name] for name in wanted["method"]} == wanted["method"]
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(home, repository, tmp_path):

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from painting.agents.easel import strokes_at_once
 from painting.agents.frames import framed
 from painting.agents.policy import OPACITIES, Memory, Policy, coordinates
 from painting.brushes.brush import Brush, Marks
 from painting.canvas import Canvas
 from painting.curves import nearest
-from painting.windows import MOST_PIXELS
 
 FRAME, WINDOW = 1.5, 3  # in cells: the square in which a cell's stroke has its points, and what it can mark
 _NONE = torch.iinfo(torch.int64).max  # no cell; comes after all others
@@ -124,7 +124,7 @@ class CellPolicy(Policy):
         canvas, flat = Canvas(self.size, self.size), strokes.flatten(0, 1)
         rows, columns = (place.repeat(len(strokes), 1).to(strokes) for place in _pixels(self.size, side))
         points, radii = self.brush.curves(flat, canvas), self.brush.radii(flat, canvas)
-        at_once = max(1, MOST_PIXELS // rows.shape[1] ** 2)
+        at_once = strokes_at_once(rows.shape[1] ** 2, flat.device)
         alphas = []
         for part in torch.arange(len(flat)).split(at_once):
             own = slice(int(part[0]), int(part[-1]) + 1)

@@ -80,6 +80,27 @@ class AdversarialConfig:
 
 MethodConfig = AnalyticConfig | DdpgConfig | AdversarialConfig
 
+_COUNTS = ("replay", "warmup", "looks", "critic_width", "critic_updates")
+_RATES = ("lr", "critic_lr", "judge_lr")
+_SHARES = ("gamma", "tau", "noise")
+_GROUPS = 8  # of channels, that the cells' network normalises together
+
+
+def _check_numbers(method: MethodConfig) -> None:
+    """Raise a ConfigError for a method's number that is out of range."""
+    step = _GROUPS if isinstance(method, AnalyticConfig) else 1
+    for name, value in vars(method).items():
+        if name in _COUNTS and value < 1:
+            raise ConfigError(f"method.{name}: {value} is below 1. Use at least 1.")
+        if name in _RATES and not 0 < value < float("inf"):
+            raise ConfigError(f"method.{name}: {value} is not above 0. Use for example 0.0003.")
+        if name in _SHARES and not 0 <= value <= 1:
+            raise ConfigError(f"method.{name}: {value} is not from 0 to 1. Use for example 0.01.")
+        if name in ("width", "widest") and (value < 1 or value % step):
+            raise ConfigError(f"method.{name}: {value} is no multiple of {step} above 0. Use for example 32.")
+        if name == "squared_weight" and not 0 <= value < float("inf"):
+            raise ConfigError(f"method.{name}: {value} is below 0. Use for example 10.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class AgentConfig:
@@ -120,11 +141,21 @@ class AgentConfig:
         for name in ("bundle", "steps", "batch", "updates", "holdout", "every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: {getattr(self, name)} is below 1. Use at least 1.")
+        if len(self.background) != 3 or not all(0 <= value <= 1 for value in self.background):
+            raise ConfigError(
+                f"background: {list(self.background)} are not three numbers from 0 to 1. Black is [0,0,0]."
+            )
         if not 0 <= self.ema < 1:
             raise ConfigError(f"ema: {self.ema} is not from 0 to below 1. Use 0.99; 0 for none.")
         finest = getattr(self.method, "finest", 4)
         if not 2 <= finest <= self.size // 2 or finest & (finest - 1):
             raise ConfigError(f"method.finest: {finest} is no power of two from 2 to {self.size // 2}. Use 4.")
+        _check_numbers(self.method)
+        if isinstance(self.method, DdpgConfig) and not 2 <= self.batch <= self.method.replay:
+            raise ConfigError(
+                f"batch: {self.batch} does not go from 2 to method.replay={self.method.replay}: "
+                f"ddpg normalises over paintings, and the replay holds them all. Use batch=32."
+            )
         if isinstance(self.method, AdversarialConfig) and (self.bundle != 1 or self.size < 32):
             raise ConfigError(
                 f"method.kind=adversarial: says one stroke at a time and sees at least 32 pixels, "

@@ -7,6 +7,8 @@ from painting.brushes.brush import Brush
 from painting.canvas import Canvas
 from painting.windows import MOST_PIXELS, Group
 
+_MOST_ON_A_GPU = 1 << 24  # pixels; 64 MB a tensor. A GPU waits for the next kernel where each is small
+
 
 def opacities(brush: Brush, strokes: Tensor, canvas: Canvas) -> Tensor:
     """How much each stroke covers of a canvas of its own.
@@ -18,8 +20,13 @@ def opacities(brush: Brush, strokes: Tensor, canvas: Canvas) -> Tensor:
     Returns:
         0…1, [N, H, W]
     """
-    at_once = max(1, MOST_PIXELS // (canvas.height * canvas.width))
+    at_once = strokes_at_once(canvas.height * canvas.width, strokes.device)
     return torch.cat([_opacities(brush, part, canvas) for part in strokes.split(at_once)])
+
+
+def strokes_at_once(pixels: int, device: torch.device) -> int:
+    """Strokes of so many pixels each that are best computed together: few in a processor's cache, many on a GPU."""
+    return max(1, (MOST_PIXELS if device.type == "cpu" else _MOST_ON_A_GPU) // pixels)
 
 
 def lay(alphas: Tensor, colours: Tensor, canvases: Tensor) -> Tensor:

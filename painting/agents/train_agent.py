@@ -48,7 +48,7 @@ def train_agent(flags: Mapping[str, Any], machine: Machine, dry_run: bool, say: 
         say(f"stopped after {result.updates} updates. To go on: {shlex.join(['python', *sys.argv])}")
         return result.interrupted
     say(f"done: {result.updates} updates, mean squared error on held-out pictures {result.metrics['l2']:.4f}")
-    say(f"next: python paint.py paint face.png --method {_method(config)} --agent {result.agent}")
+    say(f"next: python paint.py paint face.png --method {_method(config)} --agent {shlex.quote(str(result.agent))}")
     return 0
 
 

@@ -21,7 +21,7 @@ from painting.agents.methods import learner as learner_of
 from torch_utils import seeds as seeding
 from torch_utils.checkpoint_file import filling, read_checkpoint, write_checkpoint
 from torch_utils.curves import open_curves
-from torch_utils.errors import DivergedError
+from torch_utils.errors import DivergedError, SnapshotError
 from torch_utils.files import sweep, write_text
 from torch_utils.folder_lock import only_writer
 from torch_utils.interrupts import SAVE, Interrupts
@@ -159,6 +159,7 @@ def _save(run: Run) -> None:
 def _save_checkpoint(run: Run) -> None:
     contents = {"format": FORMAT, "step": run.step, "history": run.history, "sums": run.sums, "summed": run.summed}
     contents |= {"learner": run.learner.contents(), "threads": torch.get_num_threads()}
+    contents["data"] = run.data["digest"]
     write_checkpoint(run.folder / CHECKPOINT, contents)
 
 
@@ -166,12 +167,17 @@ def _resume(run: Run) -> bool:
     """Fill a run from its folder's checkpoint; False if there is none.
 
     Raises:
-        SnapshotError: it is damaged, or of another training.
+        SnapshotError: it is damaged, or of another training, or of other pictures.
     """
     path = run.folder / CHECKPOINT
     if not path.exists():
         return False
     contents = read_checkpoint(path, FORMAT)
+    if contents.get("data", run.data["digest"]) != run.data["digest"]:
+        raise SnapshotError(
+            f"{path}: learnt from other pictures than {run.data['name']} holds now. "
+            f"Give the same ones, or another --outdir."
+        )
     with filling(path):
         run.learner.fill(contents["learner"])
         run.step, run.history = contents["step"], contents["history"]

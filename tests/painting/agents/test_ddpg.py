@@ -1,11 +1,14 @@
 """Learning to Paint's update: what the critic is taught, what each loss may move, how slow copies follow."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
 from dataset.archive import Archive
+from painting.agents import ddpg, wasserstein
 from painting.agents.agent_file import load_agent
 from painting.agents.config import AgentConfig, DdpgConfig
 from painting.agents.ddpg import DdpgLearner
@@ -13,6 +16,8 @@ from painting.agents.easel import laid
 from painting.agents.faces import read_faces
 from painting.agents.learner import follow
 from painting.agents.measure import errors
+from painting.agents.replay import Replay
+from painting.agents.sittings import Sittings
 from painting.learned.config import Request, config_of
 from painting.learned.train import train
 from tests.support.painted import random_strokes
@@ -89,7 +94,86 @@ def test_rates_fall_by_the_root_of_ten(learner):
     for step, wanted in enumerate((1e-3, 10**-3.5, 1e-4)):
         learner.update(step)
         assert learner._adams["actor"].param_groups[0]["lr"] == pytest.approx(wanted)
+        assert learner._adams["critic"].param_groups[0]["lr"] == pytest.approx(0.3 * wanted)
         assert learner._adams["judge"].param_groups[0]["lr"] == pytest.approx(3e-4)
+
+
+def test_optimisers_begin_with_the_papers_numbers(learner):
+    told = {name: (adam.defaults["lr"], adam.defaults["betas"]) for name, adam in learner._adams.items()}
+    assert told == {"actor": (1e-3, (0.9, 0.999)), "critic": (3e-4, (0.9, 0.999)), "judge": (3e-4, (0.5, 0.999))}
+
+
+def test_looks_before_and_between_updates(learner):
+    learner._options = replace(learner._options, looks=3)
+    looks = []
+    look = learner._look
+    learner._look = lambda: looks.append(look())
+    learner.update(0)
+    assert len(looks) == 2  # the warm-up
+    learner.update(1)
+    assert len(looks) == 2 + 3
+
+
+def test_the_reward_is_learnt_from_canvases_after_the_look(learner, monkeypatch):
+    noted = []
+
+    def critic_loss(score, references, canvases):
+        noted.append((references, canvases))
+        return wasserstein.critic_loss(score, references, canvases)
+
+    monkeypatch.setattr(ddpg, "critic_loss", critic_loss)
+    draw = learner._replay.draw
+
+    def drawn(count):
+        noted.append(draw(count))
+        return noted[-1]
+
+    learner._replay.draw = drawn
+    learner.update(0)
+    looks, (references, canvases) = noted
+    assert torch.equal(references, learner.faces.references(looks.which, looks.mirrored))
+    assert_close(canvases, laid(learner.policy.brush, looks.strokes, looks.canvases.float() / 255))
+
+
+def test_canvases_are_kept_as_whole_numbers_and_looks_with_their_stage(learner):
+    stages = learner._sittings.step.clone()
+    learner._look()
+    levels = learner._sittings.canvases * 255
+    assert_close(levels, levels.round(), atol=1e-4, rtol=0)
+    assert levels.max() > 1
+    assert torch.equal(learner._replay.contents()["kept"]["step"], stages)
+
+
+def test_a_look_uses_the_statistics_so_far_and_noise_is_within_bounds(learner):
+    def said() -> torch.Tensor:
+        learner._replay = Replay(4)
+        learner._sittings = Sittings(learner.config, learner.faces, 4)
+        learner._look()
+        return learner._replay.contents()["kept"]["strokes"]
+
+    statistics = learner.policy.state_dict()["body.layers.0.1.running_mean"].clone()
+    plain = said()
+    assert torch.equal(learner.policy.state_dict()["body.layers.0.1.running_mean"], statistics)
+    assert torch.equal(said(), plain)
+    learner._options = replace(learner._options, noise=0.5)
+    noisy = said()
+    assert (noisy - plain).abs().max() > 0.01
+    assert noisy.min() >= 0 and noisy.max() <= 1
+
+
+def test_the_average_is_of_the_weights_so_far(learner):
+    old = weights(learner.used)
+    learner.config = replace(learner.config, ema=0.99)
+    learner.update(0)
+    assert_close(weights(learner.used), old + 0.9 * (weights(learner.policy) - old))  # faster at first
+
+
+def test_slow_actors_are_asked_with_the_statistics_so_far(learner):
+    before, references = torch.rand(2, 4, 3, 16, 16)
+    learner._slow[0].train()
+    old = learner._slow[0].state_dict()["body.layers.0.1.running_mean"].clone()
+    learner._critic_loss(before, before, references, torch.zeros(4))
+    assert torch.equal(learner._slow[0].state_dict()["body.layers.0.1.running_mean"], old)
 
 
 def test_statistics_of_normalisation_follow_too():

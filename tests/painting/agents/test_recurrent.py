@@ -21,6 +21,33 @@ def test_the_papers_sizes_at_64_pixels():
     agent = RecurrentPolicy(BRUSHES["dry"], 64, 15)
     assert agent.flat.in_features == 32 * 6 * 6  # 64 → 31 → 14 → 6 without padding
     assert agent.out.out_features == 12
+    assert sum(weight.numel() for weight in agent.parameters()) == 1_027_052
+    assert sum(weight.numel() for weight in ConditionalCritic().parameters()) == 2_761_921
+
+
+def test_it_sees_canvas_and_reference_and_keeps_two_states():
+    torch.manual_seed(0)
+    agent = RecurrentPolicy(BRUSHES["dry"], 32, 15)
+    canvas, reference, other = torch.rand(3, 1, 3, 32, 32)
+    stroke, (hidden, cell, _) = agent(canvas, reference, torch.zeros(1), agent.start(1))
+    assert not torch.equal(hidden, cell)
+    assert not torch.allclose(agent(other, reference, torch.zeros(1), agent.start(1))[0], stroke, atol=1e-6)
+    assert not torch.allclose(agent(canvas, other, torch.zeros(1), agent.start(1))[0], stroke, atol=1e-6)
+
+
+def test_every_weight_matters_and_blocks_add():
+    agent = RecurrentPolicy(BRUSHES["dry"], 32, 15)
+    _, memory = agent(*torch.rand(2, 1, 3, 32, 32), torch.zeros(1), agent.start(1))
+    agent(*torch.rand(2, 1, 3, 32, 32), torch.zeros(1), memory)[0].sum().backward()
+    for name, weight in agent.named_parameters():
+        assert weight.grad is not None and weight.grad.abs().sum() > 0, name
+    block = agent.blocks[0]
+    with torch.no_grad():
+        for name, weight in block.named_parameters():
+            if name.startswith("second"):
+                weight.zero_()
+    maps = torch.randn(1, 32, 4, 4)
+    assert torch.equal(block(maps), maps)
 
 
 def test_a_gradient_reaches_the_first_stroke_from_the_last():

@@ -95,6 +95,12 @@ def test_references_follow_from_the_seed_and_are_mirrored_at_times():
     assert course(0) == course(0) != course(1)
     mirrored = [flag for row in course(0) for flag in row[6:]]
     assert 0 < sum(mirrored) < len(mirrored)
+    plain = Sittings(AgentConfig(size=16, steps=1, batch=64, flip=False), faces(), 64)
+    assert not plain.mirrored.any()
+
+
+def test_canvases_are_rounded_to_the_nearest_of_256():
+    assert quantised(torch.tensor([-0.1, 0.0, 0.4 / 255, 0.6 / 255, 1.0, 1.2])).tolist() == [0, 0, 0, 1, 255, 255]
 
 
 def test_a_mirrored_reference():

@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from dataset.archive import Archive
-from painting.agents import training_run
+from dataset.pack_demo import pack_drawn_faces
+from painting.agents import measure, training_run
 from painting.agents.agent_file import load_agent
+from painting.agents.config import AgentConfig
 from painting.agents.faces import read_faces
 from painting.agents.measure import errors
 from painting.agents.methods import build
-from painting.agents.training_run import AGENT, CHECKPOINT
+from painting.agents.training_run import AGENT, CHECKPOINT, train
 from torch_utils.errors import ConfigError, DataError, DivergedError, SnapshotError
 
 TINY = {
@@ -87,6 +89,23 @@ def test_other_options_in_the_same_folder_are_refused_by_name(learn, tmp_path):
     tiny(learn, tmp_path, "analytic")
     with pytest.raises(ConfigError, match=r"holds a run with other options \(seed was 0, is 3\)"):
         tiny(learn, tmp_path, "analytic", seed=3)
+
+
+def test_other_pictures_under_the_same_name_are_refused(drawn, tmp_path):
+    config = AgentConfig(data="drawn.zip", size=16, steps=2, bundle=1, batch=2, updates=1, holdout=4)
+    pack_drawn_faces(tmp_path / "other/drawn.zip", count=20, resolution=16, seed=1)
+    cpu = torch.device("cpu")
+    train(config, Archive.open(drawn), tmp_path / "run", cpu, log=lambda _: None)
+    with pytest.raises(SnapshotError, match="learnt from other pictures than drawn.zip holds now"):
+        train(config, Archive.open(tmp_path / "other/drawn.zip"), tmp_path / "run", cpu, log=lambda _: None)
+
+
+def test_errors_are_a_mean_over_all_pictures_however_many_at_once(agent, drawn, monkeypatch):
+    loaded = load_agent(agent.agent)
+    held = read_faces(Archive.open(drawn), 32, 8, 0).held
+    together = errors(loaded.policy, held[:5], (0.0, 0.0, 0.0))
+    monkeypatch.setattr(measure, "_AT_ONCE", 2)
+    assert errors(loaded.policy, held[:5], (0.0, 0.0, 0.0)) == pytest.approx(together, rel=1e-3)
 
 
 @pytest.mark.parametrize("damage", [b"", b"junk", b"cut"])
