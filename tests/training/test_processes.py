@@ -53,6 +53,7 @@ def test_a_signal_stops_both_after_the_same_batch_and_the_rest_is_bit_equal(repo
     assert digest(folder) == digest(two)
 
 
+@pytest.mark.slow
 def test_another_number_of_processes_goes_on_with_a_notice(repository, data, tmp_path):
     assert run(repository, data, tmp_path / "run", "--processes", 2, "--kimg", 0.016).returncode == 0
     done = run(repository, data, tmp_path / "run", "--processes", 1, "--kimg", 0.032)
@@ -60,6 +61,7 @@ def test_another_number_of_processes_goes_on_with_a_notice(repository, data, tmp
     assert "notice: 1 process instead of 2 processes; the same batch in the same slices" in done.stdout
 
 
+@pytest.mark.slow
 def test_sigusr1_saves_and_goes_on(repository, data, tmp_path):
     folder = tmp_path / "run"
     with started(repository, data, folder, "--processes", 2, "--kimg", 1000, "--snap", 1000) as process:
@@ -114,6 +116,7 @@ def test_a_killed_process_is_replaced_if_restarts_are_allowed(repository, data, 
     assert digest(folder) == digest(two)
 
 
+@pytest.mark.slow
 def test_a_second_training_into_a_folder_is_refused(repository, data, tmp_path):
     folder = tmp_path / "run"
     with started(repository, data, folder, "--kimg", 1000) as process:
@@ -129,6 +132,7 @@ def test_a_second_training_into_a_folder_is_refused(repository, data, tmp_path):
     assert run(repository, data, folder, "--kimg", 0.032).returncode == 0  # the lock of a dead process is no lock
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_no_process_and_the_rest_is_bit_equal(repository, data, two, tmp_path):
     folder = tmp_path / "run"
     full = run(repository, data, folder, "--processes", 2, "--kimg", 0.064, largest_file=50_000)
@@ -170,6 +174,7 @@ def test_a_loss_that_is_not_finite_in_one_process_is_skipped_by_all(repository, 
     assert all(tensor.isfinite().all() for tensor in contents["discriminator"].values())
 
 
+@pytest.mark.slow
 def test_processes_that_drift_apart_are_stopped_before_anything_of_it_is_saved(repository, data, tmp_path):
     done = run_with_fault(repository, data, tmp_path / "run", "drift")
     assert done.returncode == 2
