@@ -15,6 +15,7 @@ from classification.learner import Learner
 from classification.losses import loss_of
 from classification.models import AUXILIARY, freeze_norms, logits_of
 from torch_utils import seeds as seeding
+from torch_utils.averages import follow, settling
 from torch_utils.errors import DivergedError
 
 
@@ -168,14 +169,7 @@ class TrainingState:
         """Move the average towards the weights and the statistics of normalisation, faster at first."""
         if not self.ema:
             return
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            now = self.module.state_dict()
-            for name, average in self.ema.state_dict().items():
-                if average.is_floating_point():
-                    average.lerp_(now[name], 1 - decay)
-                else:
-                    average.copy_(now[name])
+        follow(self.ema, self.module, settling(self.config.ema, self.step))
 
 
 def uses_bf16(config: ClassifierConfig, device: torch.device) -> bool:

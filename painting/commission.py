@@ -13,7 +13,7 @@ from painting.canvas import Canvas
 from painting.colours import check_palette, parse_colour
 from painting.constraints import Constraints
 from painting.content import Chosen, content_named
-from painting.learned.snapshot import LoadedPainter, load_painter
+from painting.learned.snapshot import LoadedPainter, painter_of
 from painting.methods import AGENT_BRUSHES, METHODS, MOST_STROKES, STROKES
 from painting.optimise import Painter, Plan, Progress
 from painting.references import check_size
@@ -108,7 +108,8 @@ def _of_optimiser(asked: Request, background: tuple[float, ...] | None) -> Commi
     plan = METHODS[asked.method](STROKES[asked.method] if asked.strokes is None else asked.strokes)
     if asked.brush is not None:
         plan = replace(plan, brush=brush_named(asked.brush).name)
-    content, learned = content_named(asked.content or plan.content, asked.pyramid), _learned(asked, plan.brush)
+    content = content_named(asked.content or plan.content, asked.pyramid)
+    learned = painter_of(asked.painter, plan.brush, "--painter") if asked.painter else None
     return Commission(
         plan=_capped(plan, asked),
         background=background or (1.0, 1.0, 1.0),
@@ -116,19 +117,6 @@ def _of_optimiser(asked: Request, background: tuple[float, ...] | None) -> Commi
         learned=learned,
         about={"content": content.line} | (learned.about if learned else {}),
     )
-
-
-def _learned(asked: Request, brush: str) -> LoadedPainter | None:
-    """The learned painter that is asked for, if one is."""
-    if asked.painter is None:
-        return None
-    painter = load_painter(asked.painter)
-    if painter.info.brush != brush:
-        raise ConfigError(
-            f"--painter {asked.painter}: draws {painter.info.brush}, but {brush} is painted with. "
-            f"Add --brush {painter.info.brush}, or use a painter of {brush}."
-        )
-    return painter
 
 
 def _of_agent(asked: Request, background: tuple[float, ...] | None) -> Commission:

@@ -1,16 +1,20 @@
 """What every test may use."""
 
+import importlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from torch_utils import cli
 from torch_utils.ops import native
 
+Script = Callable[..., tuple[object, str, str]]  # (name, arguments …) → status, stdout, stderr
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -46,6 +50,23 @@ def bodies(request: pytest.FixtureRequest) -> Iterator[None]:
 def repository() -> Path:
     """The checkout's top folder."""
     return REPOSITORY
+
+
+@pytest.fixture
+def script(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[object, str, str]]:
+    """Run a script of ours by its name, as a command line would; gives status, stdout, stderr."""
+
+    def call(name: str, *arguments: object) -> tuple[object, str, str]:
+        command = importlib.import_module(name).main
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.run(command)
+        return stop.value.code or 0, *capsys.readouterr()
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """classify.py from its command line, bad input included: one line, status 2, nothing left."""
 
-import importlib
 import json
 import os
 import re
@@ -9,8 +8,8 @@ import subprocess
 import sys
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -22,7 +21,7 @@ from dataset.archive import Archive
 from tests.support.tiny_classifier import NAME, train_tiny
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
-from torch_utils import cli, tensor_file
+from torch_utils import tensor_file
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +35,9 @@ def classifier(discs, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(script):
     """Run the script; gives status, stdout, stderr."""
-    command = importlib.import_module("classify").main
-
-    def call(*arguments: object) -> tuple[Any, str, str]:
-        monkeypatch.setattr(sys, "argv", ["classify.py", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            cli.run(command)
-        return stop.value.code, *capsys.readouterr()
-
-    return call
+    return partial(script, "classify")
 
 
 def words(data: Path, folder: Path, *more: object) -> list[object]:
@@ -191,13 +181,10 @@ def test_bad_input_is_one_line_and_status_2_and_nothing_is_made(run, discs, tmp_
     assert not (tmp_path / "out").exists()
 
 
-def test_the_generator_of_pictures_is_not_mistaken_for_a_classifier(classifier, discs, monkeypatch, capsys, tmp_path):
-    command = importlib.import_module("generate").main
-    monkeypatch.setattr(sys, "argv", ["generate.py", "--network", str(classifier), "--out", str(tmp_path / "g.png")])
-    with pytest.raises(SystemExit) as stop:
-        cli.run(command)
-    assert stop.value.code == 2
-    assert "format 'kaokore-stylegan classifier 1' is not 'kaokore-stylegan snapshot 1'" in capsys.readouterr().err
+def test_the_generator_of_pictures_is_not_mistaken_for_a_classifier(classifier, script, tmp_path):
+    status, _, error = script("generate", "--network", classifier, "--out", tmp_path / "g.png")
+    assert status == 2
+    assert "format 'kaokore-stylegan classifier 1' is not 'kaokore-stylegan snapshot 1'" in error
     assert load_classifier(classifier).info.model == NAME
 
 

@@ -1,8 +1,7 @@
 """convert.py from its command line; what it reads is tested in tests/networks/public."""
 
-import importlib
 import os
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,23 +19,14 @@ from tests.support.public_files import (
     tiny_generator,
     write,
 )
-from torch_utils import cli
 
 CONST = Noise(mode="const")
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(script):
     """Run the script; gives status, stdout, stderr."""
-    command = importlib.import_module("convert").main
-
-    def call(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["convert.py", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.run(command)
-        return stop.value.code, *capsys.readouterr()
-
-    return call
+    return partial(script, "convert")
 
 
 @pytest.mark.parametrize("name", ["tiny_sg2.pkl", "tiny_sg2_oldstyle.pkl"])

@@ -1,11 +1,8 @@
 """evaluate.py from its command line."""
 
-import importlib
 import json
 import re
-import sys
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 
 import pytest
@@ -16,7 +13,6 @@ from tests.support.fresh_stylegan3 import T
 from tests.support.tiny_program import write_program
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
-from torch_utils import cli
 
 
 class World:
@@ -45,19 +41,9 @@ def world(tmp_path_factory) -> World:
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
+def run(script, tmp_path):
     """Run the script; gives status, stdout, stderr."""
-    command = importlib.import_module("evaluate").main
-
-    def call(*arguments: object) -> tuple[Any, str, str]:
-        words = ["evaluate.py", *map(str, arguments), "--device", "cpu", "--cache", str(tmp_path / "cache")]
-        monkeypatch.setattr(sys, "argv", words)
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            cli.run(command)
-        return stop.value.code, *capsys.readouterr()
-
-    return call
+    return lambda *arguments: script("evaluate", *arguments, "--device", "cpu", "--cache", tmp_path / "cache")
 
 
 def test_a_snapshot_is_scored_in_a_table_and_a_file(world, run, tmp_path):

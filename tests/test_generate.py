@@ -1,8 +1,5 @@
 """generate.py from its command line; what it does is tested in tests/sampling."""
 
-import importlib
-import sys
-
 import pytest
 from PIL import Image
 
@@ -10,7 +7,6 @@ from dataset.archive import Archive
 from tests.support.public_files import network_pickle, pickled, write
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
-from torch_utils import cli
 from torch_utils.images import read_png_text
 
 
@@ -22,17 +18,12 @@ def network(tmp_path_factory):
 
 
 @pytest.fixture
-def run(network, monkeypatch, capsys):
+def run(script, network):
     """Run the script on the network; gives status and what it printed."""
-    command = importlib.import_module("generate").main
 
     def call(*arguments: object) -> tuple[object, str]:
-        words = ["generate.py", "--network", network, "--device", "cpu", *arguments]
-        monkeypatch.setattr(sys, "argv", [str(word) for word in words])
-        with pytest.raises(SystemExit) as stop:
-            cli.run(command)
-        output = capsys.readouterr()
-        return stop.value.code, output.out + output.err
+        status, out, error = script("generate", "--network", network, "--device", "cpu", *arguments)
+        return status, out + error
 
     return call
 

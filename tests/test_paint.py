@@ -1,6 +1,5 @@
 """paint.py from its command line: files, words, statuses, Ctrl-C."""
 
-import importlib
 import json
 import os
 import pty
@@ -22,7 +21,6 @@ from painting.strokes import read_strokes
 from tests.support.tiny_classifier import write_tiny
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
-from torch_utils import cli
 from torch_utils.images import read_png_text
 
 QUICK = ("--strokes", 6, "--size", 16, "--out-size", 32)
@@ -38,16 +36,12 @@ def faces(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the script; gives status and what it printed."""
-    command = importlib.import_module("paint").main
+def run(script):
+    """Run paint.py; gives status and what it printed."""
 
     def call(*arguments: object) -> tuple[object, str]:
-        monkeypatch.setattr(sys, "argv", ["paint.py", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.run(command)
-        output = capsys.readouterr()
-        return stop.value.code or 0, output.out + output.err
+        status, out, error = script("paint", *arguments)
+        return status, out + error
 
     return call
 

@@ -1,6 +1,5 @@
 """paint.py train-agent and painting by an agent, from the command line: files, words, statuses, Ctrl-C."""
 
-import importlib
 import json
 import signal
 import subprocess
@@ -13,23 +12,18 @@ from PIL import Image
 from dataset.demo import draw_face
 from dataset.pack_demo import pack_drawn_faces
 from painting.strokes import read_strokes
-from torch_utils import cli
 from torch_utils.images import read_png_text
 
 TINY = ("--size", 16, "--steps", 3, "--bundle", 2, "--batch", 4, "--set", "holdout=4", "--device", "cpu")
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the script; gives status and what it printed."""
-    command = importlib.import_module("paint").main
+def run(script):
+    """Run paint.py; gives status and what it printed."""
 
     def call(*arguments: object) -> tuple[object, str]:
-        monkeypatch.setattr(sys, "argv", ["paint.py", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.run(command)
-        output = capsys.readouterr()
-        return stop.value.code or 0, output.out + output.err
+        status, out, error = script("paint", *arguments)
+        return status, out + error
 
     return call
 

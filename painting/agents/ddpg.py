@@ -15,13 +15,14 @@ from torch import Tensor
 from painting.agents.config import AgentConfig, DdpgConfig
 from painting.agents.easel import laid
 from painting.agents.faces import Faces
-from painting.agents.learner import Learner, Part, follow
+from painting.agents.learner import Learner, Part
 from painting.agents.renderer import renderer
 from painting.agents.replay import Replay, dequantised, quantised
 from painting.agents.resnet import Critic, Discriminator, ResnetPolicy
 from painting.agents.sittings import Sittings
 from painting.agents.wasserstein import critic_loss
 from painting.brushes import brush_named
+from torch_utils.averages import follow
 
 _DROP = 10**-0.5  # what a drop of the learning rates multiplies them by
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from painting.agents.config import AgentConfig
 from painting.agents.faces import Faces
 from painting.agents.policy import Policy
+from torch_utils.averages import follow, settling
 
 Part = nn.Module | torch.optim.Optimizer
 
@@ -46,15 +47,4 @@ class Learner(ABC):
 
     def average(self, step: int) -> None:
         """Move the average towards the weights, faster at first."""
-        follow(self.used, self.policy, 1 - min(self.config.ema, (1 + step) / (10 + step)))
-
-
-@torch.no_grad()
-def follow(target: nn.Module, source: nn.Module, share: float) -> None:
-    """Move a network's weights and statistics a share of the way to another's."""
-    now = source.state_dict()
-    for name, value in target.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(now[name], share)
-        else:
-            value.copy_(now[name])
+        follow(self.used, self.policy, settling(self.config.ema, step))

@@ -4,8 +4,7 @@ import torch
 
 from painting.brushes import brush_named
 from painting.brushes.brush import Brush
-from painting.learned.snapshot import load_painter
-from torch_utils.errors import ConfigError
+from painting.learned.snapshot import painter_of
 
 
 def renderer(file: str, brush: str, device: torch.device) -> Brush:
@@ -18,10 +17,4 @@ def renderer(file: str, brush: str, device: torch.device) -> Brush:
     """
     if not file:
         return brush_named(brush)
-    painter = load_painter(file, device)
-    if painter.info.brush != brush:
-        raise ConfigError(
-            f"--renderer {file}: draws {painter.info.brush}, but the agent paints with {brush}. "
-            f"Add --brush {painter.info.brush}, or use a painter of {brush}."
-        )
-    return painter.brush
+    return painter_of(file, brush, "--renderer", device).brush

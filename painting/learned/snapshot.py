@@ -81,6 +81,23 @@ def load_painter(path: Path | str, device: torch.device | str = "cpu") -> Loaded
     return LoadedPainter(painter, info, path)
 
 
+def painter_of(path: Path | str, brush: str, option: str, device: torch.device | str = "cpu") -> LoadedPainter:
+    """Read a painter that must draw this brush.
+
+    Args:
+        option: of the command line that names it, for the message.
+    Raises:
+        SnapshotError: as `load_painter`. ConfigError: it draws another brush.
+    """
+    painter = load_painter(path, device)
+    if painter.info.brush != brush:
+        raise ConfigError(
+            f"{option} {path}: draws {painter.info.brush}, but {brush} is painted with. "
+            f"Add --brush {painter.info.brush}, or use a painter of {brush}."
+        )
+    return painter
+
+
 def _info(path: Path, text: str, digest: str) -> PainterInfo:
     """The header of a painter, checked."""
     try:

@@ -8,6 +8,7 @@ import torch
 
 from painting.learned.config import PainterConfig
 from painting.learned.learners import LEARNERS
+from torch_utils.averages import follow, settling
 from torch_utils.errors import DivergedError
 
 
@@ -41,14 +42,7 @@ class TrainingState:
                 raise DivergedError(f"{words}. Use another --seed or a larger --batch.")
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            now = self.learner.painter.network.state_dict()
-            for name, average in self.average.network.state_dict().items():
-                if average.is_floating_point():
-                    average.lerp_(now[name], 1 - decay)
-                else:
-                    average.copy_(now[name])
+        follow(self.average.network, self.learner.painter.network, settling(self.config.ema, self.step))
         self.step += 1
 
     def means(self) -> dict[str, float]:

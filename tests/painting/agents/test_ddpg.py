@@ -14,7 +14,6 @@ from painting.agents.config import AgentConfig, DdpgConfig
 from painting.agents.ddpg import DdpgLearner
 from painting.agents.easel import laid
 from painting.agents.faces import read_faces
-from painting.agents.learner import follow
 from painting.agents.measure import errors
 from painting.agents.replay import Replay
 from painting.agents.sittings import Sittings
@@ -176,15 +175,6 @@ def test_slow_actors_are_asked_with_the_statistics_so_far(learner):
     assert torch.equal(learner._slow[0].state_dict()["body.layers.0.1.running_mean"], old)
 
 
-def test_statistics_of_normalisation_follow_too():
-    torch.manual_seed(0)
-    target, source = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
-    source(torch.randn(8, 2) + 3)
-    follow(target, source, 0.5)
-    assert_close(target.get_buffer("running_mean"), source.get_buffer("running_mean") / 2)
-    assert target.num_batches_tracked == source.num_batches_tracked == 1
-
-
 def test_one_can_learn_through_a_learned_painter(learn, tmp_path):
     """The strokes then look otherwise while learning; what is measured and painted is drawn by the rasteriser."""
     for brush in ("bezier", "pencil"):
@@ -199,5 +189,5 @@ def test_one_can_learn_through_a_learned_painter(learn, tmp_path):
     loaded = load_agent(through.agent)
     held = read_faces(Archive.open(loaded.info.config.data), 16, 8, 0).held
     assert errors(loaded.policy, held, loaded.info.config.background) == through.metrics
-    with pytest.raises(ConfigError, match="draws pencil, but the agent paints with bezier. Add --brush pencil"):
+    with pytest.raises(ConfigError, match="draws pencil, but bezier is painted with. Add --brush pencil"):
         learn(tmp_path / "wrong", "ddpg", *small, renderer=other, **shape)

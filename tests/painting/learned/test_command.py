@@ -1,6 +1,5 @@
 """paint.py train-renderer and paint --painter from the command line: files, words, refusals, Ctrl-C."""
 
-import importlib
 import json
 import signal
 import subprocess
@@ -17,7 +16,6 @@ from painting.learned.snapshot import FORMAT, PainterInfo, load_painter, save_pa
 from painting.strokes import read_strokes
 from tests.support.tiny_run import write_archive
 from tests.support.tiny_snapshot import write_snapshot
-from torch_utils import cli
 from torch_utils.images import read_png_text
 from torch_utils.tensor_file import write_tensors
 
@@ -25,16 +23,12 @@ QUICK = ("--size", 16, "--steps", 3, "--batch", 4)
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(script):
     """Run a script; gives status and what it printed."""
 
-    def call(script: str, *arguments: object) -> tuple[object, str]:
-        command = importlib.import_module(script).main
-        monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.run(command)
-        output = capsys.readouterr()
-        return stop.value.code or 0, output.out + output.err
+    def call(name: str, *arguments: object) -> tuple[object, str]:
+        status, out, error = script(name, *arguments)
+        return status, out + error
 
     return call
 
@@ -141,17 +135,17 @@ def test_a_file_that_is_no_painter_of_the_brush_is_refused(run, world, tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("script", "options"),
+    ("program", "options"),
     [
         ("generate", ["--out", "out.png", "--network"]),
         ("paint", ["paint", "--network"]),
         ("classify", ["predict", "face.png", "--network"]),
     ],
 )
-def test_a_painter_given_as_something_else_is_refused(run, world, tmp_path, monkeypatch, script, options):
+def test_a_painter_given_as_something_else_is_refused(run, world, tmp_path, monkeypatch, program, options):
     monkeypatch.chdir(tmp_path)
     given = [world / option if option == "face.png" else option for option in options]
-    status, said = run(script, *given, world / "pencil.safetensors")
+    status, said = run(program, *given, world / "pencil.safetensors")
     assert (status, len(said.splitlines())) == (2, 1)
     assert "kaokore-stylegan painter 1" in said
     assert list(tmp_path.iterdir()) == []
