@@ -88,3 +88,31 @@ def test_every_proposal_teaches_the_network(pictures):
     agent.propose(*pictures).share.mean().backward()
     for name, weight in agent.named_parameters():
         assert weight.grad is not None and weight.grad.abs().sum() > 0, name
+
+
+def test_a_share_is_of_the_error_in_the_window(pictures):
+    """The whole canvas is the coarsest cell's window; a finest cell's is twelve pixels a side, cut at the edges."""
+    canvases, references = pictures
+    proposals = policy().propose(*pictures)
+    error = (canvases - references).square().sum(1)
+    for cell, window in ((0, error), (84, error[:, 24:, 24:]), (21 + 8 * 3 + 4, error[:, 8:20, 12:24])):
+        side = 32 if cell == 0 else 12
+        wanted = proposals.gain[:, cell] / (window.sum((1, 2)) + 0.003 * side * side)
+        assert_close(proposals.share[:, cell], wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_the_network_is_shown_what_is_wrong(pictures):
+    canvases, references = pictures
+    agent, shown = policy(), []
+    agent.down[0].register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    agent.propose(*pictures)
+    assert_close(shown[0][:, :9], torch.cat([canvases, references, references - canvases], 1))
+
+
+def test_a_coarse_stroke_goes_under_a_fine_one_that_gains_more(pictures):
+    agent = policy(bundle=2)
+    proposals = agent.propose(*pictures)
+    proposals.gain.data[:] = -1.0
+    proposals.gain.data[:, 84], proposals.gain.data[:, 1] = 10.0, 5.0
+    chosen = agent.choose(proposals)
+    assert torch.equal(chosen, proposals.strokes[:, [1, 84]])

@@ -1,10 +1,15 @@
 """An agent painting one picture: any size, parts of it, refined, interrupted."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
-from painting.agents.agent_file import load_agent
+from painting.agents.agent_file import AgentInfo, LoadedAgent, load_agent
+from painting.agents.config import AgentConfig
 from painting.agents.painter import AgentPainter
+from painting.agents.policy import Policy
 from painting.brushes import BRUSHES
 from painting.canvas import Canvas
 from painting.constraints import Constraints
@@ -77,8 +82,6 @@ def test_refining_moves_all_strokes_and_brings_it_nearer(loaded):
     reference = drawn_face(3, 48)
     plain, _ = painted(loaded, reference)
     plan = learning_to_paint(40)
-    from dataclasses import replace
-
     refined, course = painted(loaded, reference, refine=replace(plan, finishing=15))
     assert len(refined.strokes) == len(plain.strokes)
     assert course[-1].step == course[-1].steps == 8 + 15
@@ -100,3 +103,38 @@ def test_constraints_and_cap_hold(loaded):
     assert (grey[:, 8:10] == 1).all()
     full, half = (painted(loaded, drawn_face(3, 32), strokes=5, cap=cap)[1][-1].loss for cap in (1.0, 0.3))
     assert full < half
+
+
+class Said(Policy):
+    """Says two dots at each look, wide ones first, and notes when it was asked."""
+
+    def __init__(self):
+        super().__init__(BRUSHES["bezier"], 16, bundle=2, steps=8)
+        self.asked: list[list[float]] = []
+
+    def forward(self, canvases, references, step, memory):
+        self.asked.append(step.tolist())
+        strokes = torch.full((len(canvases), 2, 13), 0.5)
+        strokes[:, 0, 6:8], strokes[:, 1, 6:8] = 0.9, 0.1
+        return strokes, memory
+
+
+def saying() -> tuple[LoadedAgent, Said]:
+    policy = Said()
+    return LoadedAgent(policy, AgentInfo(config=AgentConfig()), Path()), policy
+
+
+def test_fewer_looks_are_spread_over_the_course_it_learnt():
+    agent, policy = saying()
+    painted(agent, drawn_face(0, 32), strokes=8)
+    assert policy.asked == [[0.0], [2.0], [4.0], [6.0]]
+
+
+def test_the_first_stroke_of_every_part_comes_before_the_second_of_any():
+    agent, policy = saying()
+    painter, _ = painted(agent, drawn_face(0, 32), strokes=10, divide=2)
+    assert policy.asked == [[0.0], [0.0] * 4]
+    parts = painter.strokes[2:]
+    middles = [[0.25, 0.25], [0.25, 0.75], [0.75, 0.25], [0.75, 0.75]]
+    assert parts[:, :2].tolist() == middles * 2
+    assert parts[:4, 6].min() > parts[4:, 6].max()

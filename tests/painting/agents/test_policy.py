@@ -29,3 +29,8 @@ def test_opacity_at_one_end_makes_a_mark():
     strokes[0, 8:10] = 0
     strokes[1, 8] = 0
     assert is_mark(BRUSHES["bezier"], strokes).tolist() == [False, True, True]
+
+
+def test_a_picture_is_averaged_when_it_is_made_smaller():
+    fine = (torch.arange(64) % 2).float().expand(1, 3, 64, 64)
+    assert (seen(fine, 16) - 0.5).abs().max() < 0.1

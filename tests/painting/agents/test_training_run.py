@@ -9,6 +9,7 @@ from dataset.archive import Archive
 from dataset.pack_demo import pack_drawn_faces
 from painting.agents import measure, training_run
 from painting.agents.agent_file import load_agent
+from painting.agents.analytic import AnalyticLearner
 from painting.agents.config import AgentConfig
 from painting.agents.faces import read_faces
 from painting.agents.measure import errors
@@ -140,3 +141,14 @@ def test_pictures_are_resized(drawn):
     averaged = large.learnt.float().unflatten(2, (16, 2)).unflatten(4, (16, 2)).mean((3, 5))
     assert (faces.learnt.float() - averaged).abs().mean() < 8  # the same faces, in the same order
     assert (faces.learnt.float() - averaged.roll(1, 0)).abs().mean() > 24
+
+
+def test_a_line_tells_the_mean_since_the_last_one(learn, tmp_path, monkeypatch):
+    monkeypatch.setattr(AnalyticLearner, "update", lambda _, step: {"loss/policy": torch.tensor(step + 1.0)})
+    tiny(learn, tmp_path, "analytic", "every=2", updates=4)
+    assert [line["loss/policy"] for line in history(tmp_path)] == [1.5, 3.5]
+
+
+def test_at_most_a_tenth_is_held_out(drawn):
+    faces = read_faces(Archive.open(drawn), 16, 64, 0)
+    assert (len(faces.held), len(faces.learnt)) == (8, 72)
