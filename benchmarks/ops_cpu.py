@@ -2,9 +2,9 @@
 
     python -m benchmarks.ops_cpu [--threads 1] [--quick]
 
-Each row is a ratio within one run: an op against its plain twin (upfirdn2d against zero insertion); a generator's
-forward pass at 256 pixels against its bare convolutions (same shapes, shared weights); a training iteration at 64
-pixels, compiled against the networks by the book, in processes that take turns. Writes
+Each row is a ratio within one run: an op against its plain twin (upfirdn2d against zero insertion, a 3x3 convolution
+against torch's); a generator's forward pass at 256 pixels against its bare convolutions (same shapes, shared weights);
+a training iteration at 64 pixels, compiled against the networks by the book, in processes that take turns. Writes
 benchmarks/results/ops_cpu_<threads>.json.
 """
 
@@ -20,11 +20,11 @@ from typing import Any
 
 import click
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import record
+from benchmarks.convolutions import CONVOLUTIONS, bare_convolutions, convolution_calls
 from benchmarks.iterations import iteration_rounds
 from benchmarks.training_cpu import Row, forward_g, narrow_training
 from benchmarks.unfused import by_the_book, zero_insertion
@@ -194,23 +194,6 @@ def warp_rows(rounds: int) -> list[dict[str, Any]]:
     return [row(what, shape, "plain body", pair, rounds) for what, pair in calls.items()]
 
 
-def bare_convolutions(resolution: int, base: int, most: int) -> Call:
-    """The convolutions of a generator alone: same shapes, shared weights."""
-    layers: list[Callable[[], Tensor]] = []
-    size, before = 4, 0
-    while size <= resolution:
-        channels = min(base // size, most)
-        if before:
-            x, w = torch.randn(1, before, size // 2, size // 2), torch.randn(before, channels, 3, 3)
-            layers.append(lambda x=x, w=w: F.conv_transpose2d(x, w, stride=2))
-        x = torch.randn(1, channels, size, size)
-        w, rgb = torch.randn(channels, channels, 3, 3), torch.randn(3, channels, 1, 1)
-        layers.append(lambda x=x, w=w: F.conv2d(x, w, padding=1))
-        layers.append(lambda x=x, w=rgb: F.conv2d(x, w))
-        size, before = size * 2, channels
-    return lambda: [layer() for layer in layers]
-
-
 def iteration(compiled: bool, threads: int, rounds: int) -> dict[str, float]:
     """A training iteration in this process: seconds (a list), and the peak of memory in MiB."""
     torch.set_num_threads(threads)
@@ -271,6 +254,11 @@ def main(threads: int, quick: bool, worker: str | None, rounds: int) -> None:
             found for layout in LAYOUTS for shape in SHAPES for found in op_rows(shape, layout, 1 if quick else ROUNDS)
         ]
         rows += warp_rows(1 if quick else ROUNDS)
+        rows += [
+            row(f"3x3 convolution, {what}", shape, "torch's convolution", calls, 1 if quick else ROUNDS)
+            for shape in (CONVOLUTIONS[:1] if quick else CONVOLUTIONS)
+            for what, calls in convolution_calls(*shape).items()
+        ]
         calls = [bare_convolutions(256, 16384, 512), forward_g(Row("auto", 256, 16384, 512, 1, None))]
         if not quick:
             rows.append(row("generator forward", "256 pixels, channel base 16384", "bare convolutions", calls, ROUNDS))

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 
 # The modules are imported for the ops they register.
+from torch_utils.ops import conv3x3 as _conv3x3  # noqa: F401
 from torch_utils.ops import synthesis_epilogue as _synthesis_epilogue  # noqa: F401
 from torch_utils.ops import warp as _warp  # noqa: F401
 from torch_utils.ops.bias_act import ACTIVATIONS
@@ -129,6 +130,20 @@ def _filtered_lrelu_cases(variant: str, up: int, down: int, *, radial: bool, cla
     ]
 
 
+def _convolution_case(variant: str, *, transposed: bool) -> Case:
+    """From all channels to five."""
+
+    def arguments(p: Pictures) -> tuple[Any, ...]:
+        w = p.random(5, p.channels, 3, 3, seed=1)
+        return p.pictures(), w.transpose(0, 1) if transposed else w, transposed
+
+    return Case("kaokore::conv3x3", variant, arguments, (0, 1))
+
+
+def _weight_case(p: Pictures) -> tuple[Any, ...]:
+    return p.random(p.count, 5, p.size, p.size, seed=2), p.pictures()
+
+
 def _turned(p: Pictures) -> Tensor:
     """A slight turn and shift, the same for every picture: [count, 2, 3]"""
     return torch.tensor([[0.96, -0.28, 0.1], [0.28, 0.96, -0.05]], device=p.device).repeat(p.count, 1, 1)
@@ -146,6 +161,9 @@ CASES: tuple[Case, ...] = (
     *_filtered_lrelu_cases("up 4, down 2, clamped", 4, 2, radial=False, clamp=1.0),
     *_filtered_lrelu_cases("up 2, down 2, radial", 2, 2, radial=True, clamp=None),
     *_filtered_lrelu_cases("up 1, down 4", 1, 4, radial=False, clamp=None),
+    _convolution_case("as it is", transposed=False),
+    _convolution_case("transposed", transposed=True),
+    Case("kaokore::conv3x3_weight", "as it is", _weight_case, (0, 1)),
     Case("kaokore::warp", "turned", lambda p: (p.pictures(), _turned(p), [p.size, p.size])),
     Case("kaokore::warp_backward", "turned", lambda p: (p.pictures(), _turned(p), [p.size, p.size])),
 )

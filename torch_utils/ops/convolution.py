@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from torch_utils.ops.conv3x3 import conv3x3, fewer_products_pay
+
 
 def pixelwise(x: Tensor, w: Tensor) -> Tensor:
     """A 1x1 convolution with weights of each sample's own: x [N, I, H, W], w [N, O, I] → [N, O, H, W], contiguous.
@@ -64,6 +66,8 @@ class _Form(NamedTuple):
 
 def conv2d(x: Tensor, w: Tensor, *, stride: int = 1, padding: tuple[int, int] = (0, 0), groups: int = 1) -> Tensor:
     """Equals torch.nn.functional.conv2d: x [N, I, H, W], w [O, I / groups, kh, kw], padding (rows, columns)."""
+    if groups == stride == 1 and tuple(padding) == (1, 1) and fewer_products_pay(x, w):
+        return conv3x3(x, w)
     return _Convolution.apply(x, w, _Form(stride, padding, groups, transposed=False, output_padding=(0, 0)))
 
 

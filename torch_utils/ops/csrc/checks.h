@@ -53,4 +53,20 @@ inline void check_warp(const char* op, const torch::stable::Tensor& x, const tor
   STD_TORCH_CHECK(size.size() == 2 && size[0] >= 0 && size[1] >= 0, op, ": size is not (height, width)");
 }
 
+// The arguments of a 3x3 convolution and of the gradient of its weights.
+inline void check_conv3x3(const torch::stable::Tensor& x, const torch::stable::Tensor& w, bool transposed) {
+  check_pictures("conv3x3", x);
+  const int64_t channels = x.size(1);
+  if (transposed)
+    check_fits("conv3x3", "w", w, x, {channels, w.dim() == 4 ? w.size(1) : 0, 3, 3});
+  else
+    check_fits("conv3x3", "w", w, x, {w.dim() == 4 ? w.size(0) : 0, channels, 3, 3});
+}
+
+inline void check_conv3x3_weight(const torch::stable::Tensor& dy, const torch::stable::Tensor& x) {
+  check_pictures("conv3x3_weight", dy);
+  check_pictures("conv3x3_weight", x);
+  check_fits("conv3x3_weight", "dy", dy, x, {x.size(0), dy.size(1), x.size(2), x.size(3)});
+}
+
 }  // namespace kaokore

@@ -35,6 +35,15 @@ FAULTS = {  # of an op: the file, the right text, the wrong one, and what is sai
         *("synthesis_epilogue", "synthesis_epilogue.cpp"),
         *("pixels * channels, o);", "(pixels + 1) * channels, o);", READ_OR_WRITTEN_BEYOND),
     ),
+    "a row below the picture": ("conv3x3", "conv3x3.h", "y < height; }", "y <= height; }", READ_OR_WRITTEN_BEYOND),
+    "a column right of the picture": (
+        *("conv3x3", "conv3x3.h", "wide = std::min<int64_t>(kResults, y.width - column);", "wide = kResults;"),
+        READ_OR_WRITTEN_BEYOND,
+    ),
+    "a vector of channels too many": (
+        *("conv3x3", "conv3x3.h", "c + lanes <= channels; c", "c <= channels; c", "AddressSanitizer: "),
+    ),
+    "no room for the last tiles": ("conv3x3", "conv3x3.h", "tiles * channels_ +", "", READ_OR_WRITTEN_BEYOND),
 }
 
 
