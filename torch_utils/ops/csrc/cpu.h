@@ -109,9 +109,9 @@ inline int64_t pixels_together(int64_t channels) {
 
 template <class S>
 std::vector<Wide<S>> repeated(const S* values, int64_t count, int64_t times) {
-  std::vector<Wide<S>> result(values, values + count);
-  result.reserve(count * times);
-  for (int64_t i = count; i < count * times; ++i) result.push_back(result[i - count]);
+  std::vector<Wide<S>> result(count * times);
+  std::copy_n(values, count, result.begin());
+  for (int64_t i = count; i < count * times; i += count) std::copy_n(result.begin(), count, result.begin() + i);
   return result;
 }
 
