@@ -15,13 +15,20 @@ namespace {
 constexpr int64_t kWorkingSet = 64 * 1024;  // numbers of transformed tiles at a time, which are to stay in the cache
 constexpr int64_t kMostParts = 16;          // of a sum over tiles
 constexpr int64_t kMostSums = 1 << 24;      // numbers in all parts together, 64 MiB
-constexpr int64_t kLeastOfPart = 96;        // tiles
+constexpr int64_t kTilesOfPart = 96;        // or fewer, where there are not as many for two
+constexpr int64_t kLeastBlocks = 8;         // to share out, if there are tiles enough
 
-// How many tiles are worked on together.
+// How many tiles may be worked on together.
 template <class W>
 int64_t tiles_together(int64_t in, int64_t out) {
   const int64_t rows = Registers<W>::kRows;
   return std::max<int64_t>(4, kWorkingSet / (kPlaces * (in + out)) / rows) * rows;
+}
+
+// Into how many parts a sum over tiles is cut.
+int64_t parts_of(int64_t tiles, int64_t sums) {
+  const int64_t wanted = std::max(tiles / kTilesOfPart, std::min<int64_t>(2, tiles / (kTilesOfPart / 4)));
+  return std::max<int64_t>(1, std::min({wanted, kMostSums / sums, kMostParts}));
 }
 
 // x with the channels of a pixel side by side.
@@ -37,15 +44,16 @@ template <class S>
 Tensor convolved(const Tensor& x, const Tensor& w, bool transposed) {
   using W = Wide<S>;
   const int64_t out_channels = w.size(transposed ? 1 : 0);
-  const Tensor rows = torch::stable::new_empty(x, {x.size(0), x.size(2), x.size(3), out_channels});
-  const Tensor y = torch::stable::transpose(torch::stable::transpose(rows, 1, 3), 2, 3);
+  const Tensor pixels = torch::stable::new_empty(x, {x.size(0), x.size(2), x.size(3), out_channels});
+  const Tensor y = torch::stable::transpose(torch::stable::transpose(pixels, 1, 3), 2, 3);
   if (y.numel() == 0) return y;
-  const Numbers<S> nothing(x.size(3) * x.size(1));
+  const Numbers<S> nothing(x.size(3) * x.size(1), true);
   const Picture<const S> from{data<S>(x), x.size(2), x.size(3), x.size(1), nothing.get()};
   const Picture<S> to{out_data<S>(y), x.size(2), x.size(3), out_channels, nullptr};
   const TransformedTaps<W> taps(data<S>(w), w.size(0), w.size(1), transposed);
   const Tiles tiles(x.size(0), x.size(2), x.size(3));
-  const int64_t together = tiles_together<W>(padded<W>(from.channels), padded<W>(out_channels));
+  const int64_t rows = Registers<W>::kRows, most = tiles_together<W>(padded<W>(from.channels), padded<W>(out_channels));
+  const int64_t together = std::clamp(tiles.count() / kLeastBlocks / rows * rows, rows, most);
   const int64_t blocks = (tiles.count() + together - 1) / together;
   torch::stable::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
     Transformed<W> in(together, from.channels), out(together, out_channels);
@@ -64,29 +72,28 @@ Tensor weight_gradient(const Tensor& dy, const Tensor& x) {
   using W = Wide<S>;
   const Tensor dw = torch::stable::new_empty(x, {dy.size(1), x.size(1), 3, 3});
   if (dw.numel() == 0) return dw;
-  const Numbers<S> nothing(x.size(3) * std::max(x.size(1), dy.size(1)));
+  const Numbers<S> nothing(x.size(3) * std::max(x.size(1), dy.size(1)), true);
   const Picture<const S> given{data<S>(dy), x.size(2), x.size(3), dy.size(1), nothing.get()};
   const Picture<const S> seen{data<S>(x), x.size(2), x.size(3), x.size(1), nothing.get()};
   const Tiles tiles(x.size(0), x.size(2), x.size(3));
-  const int64_t together = tiles_together<W>(padded<W>(seen.channels), padded<W>(given.channels));
-  const int64_t room = kMostSums / (kPlaces * padded<W>(seen.channels) * padded<W>(given.channels));
-  const int64_t parts = std::max<int64_t>(1, std::min({tiles.count() / kLeastOfPart, room, kMostParts}));
+  const int64_t in = padded<W>(seen.channels), out = padded<W>(given.channels);
+  const int64_t together = tiles_together<W>(in, out), parts = parts_of(tiles.count(), kPlaces * in * out);
   const int64_t of_part = (tiles.count() + parts - 1) / parts;
   std::vector<SummedProducts<W>> sums;
   for (int64_t part = 0; part < parts; ++part) sums.emplace_back(seen.channels, given.channels);
   torch::stable::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-    Transformed<W> in(together, seen.channels), out(together, given.channels);
+    Transformed<W> of_x(together, seen.channels), of_dy(together, given.channels);
     for (int64_t part = begin; part < end; ++part) {
       const int64_t last = std::min(tiles.count(), (part + 1) * of_part);
       for (int64_t first = part * of_part; first < last; first += together) {
         const int64_t count = std::min(together, last - first);
-        transform_tiles(seen, tiles, first, count, in);
-        transform_gradients(given, tiles, first, count, out);
-        sums[part].add(in, out, count);
+        transform_tiles(seen, tiles, first, count, of_x);
+        transform_gradients(given, tiles, first, count, of_dy);
+        sums[part].add(of_x, of_dy, count);
       }
     }
   });
-  for (int64_t part = 1; part < parts; ++part) sums[0].add(sums[part]);
+  sums[0].add(sums.data() + 1, parts - 1);
   sums[0].transform_back(out_data<S>(dw));
   return dw;
 }

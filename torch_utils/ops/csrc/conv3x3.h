@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -122,25 +123,23 @@ class Tiles {
   int64_t pictures_, high_, wide_;
 };
 
-// Zeros that start on a line of the cache: a vector that lies across two takes twice as long.
+// Room that starts on a line of the cache: a vector that lies across two takes twice as long.
 template <class W>
 class Numbers {
  public:
-  explicit Numbers(int64_t count) : room_(count + kLine, W(0)) {}
-  Numbers(Numbers&&) = default;  // a copy might have to skip another number of them
+  // Filled with zeros or not at all.
+  Numbers(int64_t count, bool zeros) : room_(zeros ? new W[count + kLine]() : new W[count + kLine]) {}
 
-  W* get() { return room_.data() + skipped(); }
-  const W* get() const { return room_.data() + skipped(); }
+  W* get() const { return room_.get() + (64 - reinterpret_cast<uintptr_t>(room_.get()) % 64) % 64 / sizeof(W); }
 
  private:
   static constexpr int64_t kLine = 64 / sizeof(W);
 
-  int64_t skipped() const { return (64 - reinterpret_cast<uintptr_t>(room_.data()) % 64) % 64 / sizeof(W); }
-
-  std::vector<W> room_;
+  std::unique_ptr<W[]> room_;
 };
 
-// Some tiles, transformed: for each place a matrix [tiles, padded channels].
+// Some tiles, transformed: for each place a matrix [tiles, padded channels]. What pads them is never looked at: products
+// with it land in padding again.
 template <class W>
 class Transformed {
  public:
@@ -148,7 +147,7 @@ class Transformed {
       : channels_(padded<W>(channels)),
         // A few numbers more, lest the places fall on the same lines of the cache.
         pitch_(tiles * channels_ + Registers<W>::kLanes),
-        numbers_(kPlaces * pitch_) {}
+        numbers_(kPlaces * pitch_, false) {}
 
   int64_t channels() const { return channels_; }
   W* at(int place, int64_t tile) { return numbers_.get() + place * pitch_ + tile * channels_; }
@@ -353,7 +352,7 @@ class TransformedTaps {
         out_(padded<W>(transposed ? second : first)),
         group_(vectors_together<W>(out_) * Registers<W>::kLanes),
         pitch_(in_ * out_ + Registers<W>::kLanes),  // the places are not to fall on the same lines of the cache
-        numbers_(kPlaces * pitch_) {
+        numbers_(kPlaces * pitch_, false) {
     const int64_t from_in = 9 * (transposed ? second : 1), from_out = 9 * (transposed ? 1 : second);
     const int64_t results = transposed ? second : first, grain = std::max<int64_t>(1, 256 / (in_ + 1));
     constexpr int64_t lanes = Registers<W>::kLanes;
@@ -428,7 +427,7 @@ class SummedProducts {
         rows_(padded<W>(in)),
         columns_(padded<W>(out)),
         group_(vectors_together<W>(columns_) * Registers<W>::kLanes),
-        numbers_(kPlaces * rows_ * columns_) {}
+        numbers_(kPlaces * rows_ * columns_, true) {}
 
   void add(const Transformed<W>& in, const Transformed<W>& out, int64_t count) {
     W* to = numbers_.get();
@@ -443,33 +442,33 @@ class SummedProducts {
         }
   }
 
-  void add(const SummedProducts& other) {
-    W* to = numbers_.get();
-    const W* from = other.numbers_.get();
+  // The sum of other ones as well.
+  void add(const SummedProducts* others, int64_t count) {
+    const int64_t numbers = kPlaces * rows_ * columns_;
+    torch::stable::parallel_for(0, numbers, kGrain, [&](int64_t begin, int64_t end) {
+      W* to = numbers_.get();
+      for (int64_t part = 0; part < count; ++part) {
+        const W* from = others[part].numbers_.get();
 #pragma omp simd
-    for (int64_t i = 0; i < kPlaces * rows_ * columns_; ++i) to[i] += from[i];
+        for (int64_t i = begin; i < end; ++i) to[i] += from[i];
+      }
+    });
   }
 
   // G^T u G → dw [out, in, 3, 3]
   template <class S>
   void transform_back(S* dw) const {
     constexpr int64_t lanes = Registers<W>::kLanes;
-    for (int64_t i = 0; i < in_; ++i)
-      for (int64_t o = 0; o < out_; o += lanes) {
-        Vector<W> u[6], t[3][6], g[3];
-        KAOKORE_UNROLL for (int x = 0; x < 6; ++x) {
-          KAOKORE_UNROLL for (int y = 0; y < 6; ++y) u[y] = load<W>(at(6 * y + x, i, o));
-          gather_taps(u, g);
-          KAOKORE_UNROLL for (int y = 0; y < 3; ++y) t[y][x] = g[y];
+    const int64_t grain = std::max<int64_t>(1, kGrain / (kPlaces * columns_));
+    torch::stable::parallel_for(0, in_, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        for (int64_t o = 0; o < out_; o += lanes) {
+          W taps[9][lanes];
+          gather(i, o, taps);
+          for (int64_t k = 0; k < std::min(lanes, out_ - o); ++k)
+            for (int tap = 0; tap < 9; ++tap) dw[((o + k) * in_ + i) * 9 + tap] = S(taps[tap][k]);
         }
-        W taps[9][lanes];
-        KAOKORE_UNROLL for (int y = 0; y < 3; ++y) {
-          gather_taps(t[y], g);
-          KAOKORE_UNROLL for (int x = 0; x < 3; ++x) store<W>(g[x], taps[3 * y + x]);
-        }
-        for (int64_t k = 0; k < std::min(lanes, out_ - o); ++k)
-          for (int tap = 0; tap < 9; ++tap) dw[((o + k) * in_ + i) * 9 + tap] = S(taps[tap][k]);
-      }
+    });
   }
 
  private:
@@ -478,6 +477,19 @@ class SummedProducts {
   const W* at(int place, int64_t i, int64_t o) const {
     const int64_t block = (place * rows_ + i / kSummed * kSummed) * columns_ + o / group_ * group_ * kSummed;
     return numbers_.get() + block + i % kSummed * group_ + o % group_;
+  }
+
+  void gather(int64_t i, int64_t o, W (&taps)[9][Registers<W>::kLanes]) const {
+    Vector<W> u[6], t[3][6], g[3];
+    KAOKORE_UNROLL for (int x = 0; x < 6; ++x) {
+      KAOKORE_UNROLL for (int y = 0; y < 6; ++y) u[y] = load<W>(at(6 * y + x, i, o));
+      gather_taps(u, g);
+      KAOKORE_UNROLL for (int y = 0; y < 3; ++y) t[y][x] = g[y];
+    }
+    KAOKORE_UNROLL for (int y = 0; y < 3; ++y) {
+      gather_taps(t[y], g);
+      KAOKORE_UNROLL for (int x = 0; x < 3; ++x) store<W>(g[x], taps[3 * y + x]);
+    }
   }
 
   template <int kVectors>
