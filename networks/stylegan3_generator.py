@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from networks.checks import check_resolution, require
+from networks.checks import check_resolution, check_width, require
 from networks.fourier_input import FourierInput
 from networks.interface import Generator, ImageSpec, Noise, Precision, compute_dtype
 from networks.layers import FullyConnected, demodulation
@@ -69,13 +69,25 @@ class StyleGAN3GeneratorConfig:
             self.first_cutoff,
             f"Use a number above 0, below generator.first_stopband ({self.first_stopband:g}).",
         )
+        stopband = self.last_stopband_rel
+        require(
+            stopband > 1, "generator.last_stopband_rel", stopband, "Use a number above 1: it begins behind the cutoff."
+        )
 
     def build(self, image_spec: ImageSpec) -> "StyleGAN3Generator":
         """A freshly initialised generator for these pictures."""
         return StyleGAN3Generator(self, image_spec)
 
     def plans(self, image_spec: ImageSpec) -> list[LayerPlan]:
-        """The layers for these pictures, the one that makes colours last: [num_layers + 1]."""
+        """The layers for these pictures, the one that makes colours last: [num_layers + 1].
+
+        Raises:
+            ConfigError: the pictures have no such frequencies, or no feature maps are left.
+        """
+        limit = image_spec.resolution / 2
+        remedy = f"Use a number below {limit:g}, the highest frequency of {image_spec.resolution} pixels."
+        require(self.first_cutoff < limit, "generator.first_cutoff", self.first_cutoff, remedy)
+        check_width("generator", self.channel_base, image_spec.resolution)
         after = bands(
             image_spec.resolution,
             num_layers=self.num_layers,

@@ -158,8 +158,27 @@ def test_reduced_precision_stays_finite_and_near(dtype, monkeypatch):
         ({"lrelu_upsampling": 3}, "generator.lrelu_upsampling: 3 is not possible. Use 1, 2, 4"),
         ({"first_cutoff": 9.0}, "generator.first_cutoff: 9.0 is not possible. Use a number above 0, below"),
         ({"margin": -1}, "generator.margin: -1 is not possible"),
+        ({"w_mean_decay": 1.5}, "generator.w_mean_decay: 1.5 is not possible. Use a number from 0 to 1"),
+        ({"magnitude_decay": -0.1}, "generator.magnitude_decay: -0.1 is not possible. Use a number from 0 to 1"),
+        ({"last_stopband_rel": 0.0}, "generator.last_stopband_rel: 0.0 is not possible. Use a number above 1"),
+        ({"last_stopband_rel": 1.0}, "generator.last_stopband_rel: 1.0 is not possible. Use a number above 1"),
     ],
 )
 def test_what_cannot_be_built_is_refused_by_name(options, message):
     with pytest.raises(ConfigError, match=message):
         StyleGAN3GeneratorConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channel_base": 8}, "generator.channel_base: 8 is not possible. It leaves no feature maps at 16 pixels"),
+        (
+            {"first_cutoff": 8.0, "first_stopband": 9.0},
+            "generator.first_cutoff: 8.0 is not possible. Use a number below 8, the highest frequency of 16 pixels",
+        ),
+    ],
+)
+def test_what_pictures_of_this_size_cannot_have_is_refused_by_name(options, message):
+    with pytest.raises(ConfigError, match=message):
+        tiny(**options)

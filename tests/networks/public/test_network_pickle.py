@@ -81,6 +81,13 @@ STYLEGAN3_REFUSED = {
     "kernel of five": (_L0, {"conv_kernel": 5}, "conv_kernel is 5, here it can be 1 or 3"),
     "layers without end": ("synthesis", {"num_layers": 10**9}, "synthesis.num_layers is 1000000000"),
     "long filters": ("synthesis", {"_init_kwargs": {"filter_size": 10**6}}, "filter_size is 1000000"),
+    "cutoff beyond the picture": (
+        "synthesis",
+        {"_init_kwargs": {"first_cutoff": 100.0, "first_stopband": 120.0}},
+        "generator.first_cutoff: 100.0 is not possible. Use a number below 16",
+    ),
+    "stop band that is none": ("synthesis", {"_init_kwargs": {"last_stopband_rel": 0.5}}, "last_stopband_rel: 0.5 is"),
+    "no features": ("synthesis", {"_init_kwargs": {"channel_base": 4}}, "generator.channel_base: 4 is not possible"),
     "cutoff that is none": ("synthesis", {"_init_kwargs": {"first_cutoff": float("nan")}}, "first_cutoff is nan"),
 }
 
