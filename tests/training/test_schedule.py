@@ -96,6 +96,12 @@ def test_running_magnitudes_of_a_stylegan3_move_while_training(data_path, tmp_pa
         assert all(value != 1 for value in magnitudes)
 
 
+def test_growing_is_refused_for_a_generator_that_does_not_grow(data_path):
+    message = "growth.progressive: true is not possible. A stylegan2 generator does not grow. Use --cfg stylegan1"
+    with pytest.raises(ConfigError, match=message):
+        build(data_path, *TINY, "growth.progressive=true", cfg="stylegan2")
+
+
 def test_a_growing_batch_that_cannot_be_cut_is_refused(data_path):
     with pytest.raises(ConfigError, match=r"growth.batch_sizes: 6 is not possible. It cannot be cut .* Use a multiple"):
         build(data_path, *TINY, "growth.batch_sizes=6")
