@@ -1,8 +1,11 @@
 """What every kind of generator promises, those of networks.snapshot.GENERATORS without being asked."""
 
+import sys
+
 import pytest
 import torch
 
+from networks import interface
 from networks.interface import Generator, ImageSpec, Noise
 from networks.snapshot import GENERATORS, SnapshotInfo, load_generator, save_snapshot
 from tests.support.toy_generator import ToyGeneratorConfig
@@ -46,6 +49,18 @@ def test_pictures_have_the_asked_size_and_type(generator):
 
 def test_pictures_of_a_fresh_network_are_of_the_range_s_order(generator):
     assert 0.01 < generator(*latents(8), noise=CONST).std() < 30
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_reduced_precision_everywhere_stays_finite_and_near(generator, config, dtype, monkeypatch):
+    exact = generator(*latents(3), noise=CONST)
+    for module in [module for name, module in sys.modules.items() if name.startswith("networks.")]:
+        if getattr(module, "compute_dtype", None) is interface.compute_dtype:
+            monkeypatch.setattr(module, "compute_dtype", lambda *_: dtype)
+    images = generator(*latents(3), noise=CONST)
+    assert images.dtype == torch.float32
+    assert torch.equal(images, exact) == (config.kind == "toy")  # it has one precision only
+    assert (images - exact).abs().mean() < 0.1 * exact.abs().mean()
 
 
 def test_the_same_latents_give_the_same_pictures(generator):
