@@ -5,8 +5,7 @@ import sys
 import pytest
 import torch
 
-from networks import interface
-from networks.interface import Generator, ImageSpec, Noise
+from networks.interface import Generator, ImageSpec, Noise, compute_dtype
 from networks.snapshot import GENERATORS, SnapshotInfo, load_generator, save_snapshot
 from tests.support.toy_generator import ToyGeneratorConfig
 from torch_utils.labels import LabelSet, encode
@@ -55,7 +54,7 @@ def test_pictures_of_a_fresh_network_are_of_the_range_s_order(generator):
 def test_reduced_precision_everywhere_stays_finite_and_near(generator, config, dtype, monkeypatch):
     exact = generator(*latents(3), noise=CONST)
     for module in [module for name, module in sys.modules.items() if name.startswith("networks.")]:
-        if getattr(module, "compute_dtype", None) is interface.compute_dtype:
+        if getattr(module, "compute_dtype", None) is compute_dtype:
             monkeypatch.setattr(module, "compute_dtype", lambda *_: dtype)
     images = generator(*latents(3), noise=CONST)
     assert images.dtype == torch.float32
