@@ -18,6 +18,8 @@ from torch_utils.ops.conv2d_resample import conv2d_resample
 from torch_utils.ops.convolution import pixelwise
 from torch_utils.ops.filtered_lrelu import filtered_lrelu
 
+_LEAST_CUTOFF = 0.001  # a thousandth of a wave over the picture
+
 
 @dataclass(frozen=True, kw_only=True)
 class StyleGAN3GeneratorConfig:
@@ -64,10 +66,10 @@ class StyleGAN3GeneratorConfig:
         require(self.lrelu_upsampling in (1, 2, 4), "generator.lrelu_upsampling", self.lrelu_upsampling, "Use 1, 2, 4.")
         require(self.margin >= 0, "generator.margin", self.margin, "Use 0 or more.")
         require(
-            0 < self.first_cutoff < self.first_stopband,
+            _LEAST_CUTOFF <= self.first_cutoff < self.first_stopband,
             "generator.first_cutoff",
             self.first_cutoff,
-            f"Use a number above 0, below generator.first_stopband ({self.first_stopband:g}).",
+            f"Use a number from {_LEAST_CUTOFF} on, below generator.first_stopband ({self.first_stopband:g}).",
         )
         stopband = self.last_stopband_rel
         require(

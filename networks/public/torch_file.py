@@ -110,7 +110,15 @@ def _read_zip(content: bytes, names: Globals, budget: Budget) -> Any:
                 return read.get(key)
 
             return Machine(BytesIO(members[pickled[0]]), names, budget, _fetching(fetch)).run()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        OSError,
+        OverflowError,
+    ) as error:
         raise RefusedError(f"damaged ({' '.join(str(error).split())[:80]})") from error
 
 

@@ -156,7 +156,7 @@ def test_reduced_precision_stays_finite_and_near(dtype, monkeypatch):
     [
         ({"num_critical": 14}, "generator.num_critical: 14 is not possible. Use 0 or more, below"),
         ({"lrelu_upsampling": 3}, "generator.lrelu_upsampling: 3 is not possible. Use 1, 2, 4"),
-        ({"first_cutoff": 9.0}, "generator.first_cutoff: 9.0 is not possible. Use a number above 0, below"),
+        ({"first_cutoff": 9.0}, "generator.first_cutoff: 9.0 is not possible. Use a number from 0.001 on, below"),
         ({"margin": -1}, "generator.margin: -1 is not possible"),
         ({"w_mean_decay": 1.5}, "generator.w_mean_decay: 1.5 is not possible. Use a number from 0 to 1"),
         ({"magnitude_decay": -0.1}, "generator.magnitude_decay: -0.1 is not possible. Use a number from 0 to 1"),
