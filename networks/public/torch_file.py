@@ -16,7 +16,6 @@ from networks.public.records import Constant, RefusedError, expect, shown
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of torch.save before its zip format
 _ZIP = b"PK\x03\x04"
-_CUT = "damaged: cut short"
 
 
 @dataclass(frozen=True)

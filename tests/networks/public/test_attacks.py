@@ -97,6 +97,11 @@ def colliding_keys(count: int) -> bytes:
     return _PROTOCOL + b"}(" + b"".join(b"\x8a\x0c" + number + b"N" for number in numbers) + b"u."
 
 
+def colliding_memo(count: int) -> bytes:
+    """The same in the numbers under which values are kept, which text can make as large as it likes."""
+    return _PROTOCOL + b"N" + b"".join(b"p%d\n" % (i * (2**61 - 1)) for i in range(count)) + b"."
+
+
 ATTACKS: dict[str, tuple[bytes, str]] = {
     "os.system": (pickled(Calls(os.system, "touch ran")), r"posix\.system is not let in"),
     "os.system as a weight": (pickled(network_pickle(G_ema=Calls(os.system, "touch ran"))), r"posix\.system is not"),
@@ -172,6 +177,8 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "copies in a dict": (copies(b"ccollections\nOrderedDict\n"), "a pair is 1|more instructions"),
     "instructions without end": (_PROTOCOL + b"}" * 3_000_000 + b".", "more instructions than any network"),
     "colliding keys": (colliding_keys(50), "a key is a very large number"),
+    "colliding memo": (colliding_memo(50), "keeps a value at a very large number"),
+    "memo index below zero": (_PROTOCOL + b"Np-1\n.", "keeps a value at a very large number"),
 }  # fmt: skip
 
 
@@ -246,6 +253,21 @@ def test_a_compressed_torch_file_is_refused(tmp_path):
         archive.writestr("archive/data.pkl", b"\0" * 10**7)
     with pytest.raises(SnapshotError, match="its entries are compressed"):
         read_public(write(tmp_path / "g.pt", buffer.getvalue()))
+
+
+def test_a_torch_file_whose_entry_begins_beyond_any_file_is_refused(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02N.")
+    content = buffer.getvalue()
+    begin, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
+    extra = struct.pack("<HHQ", 1, 8, 2**63 + 5)  # of zip64: where the entry begins
+    entry = bytearray(content[begin:end]) + extra
+    entry[30:32], entry[42:46] = struct.pack("<H", len(extra)), b"\xff" * 4
+    tail = bytearray(content[end:])
+    tail[12:16] = struct.pack("<I", len(entry))
+    with pytest.raises(SnapshotError, match="damaged"):
+        read_public(write(tmp_path / "g.pt", content[:begin] + entry + tail))
 
 
 @pytest.mark.parametrize("name", ["network.pkl", "g.pt"])

@@ -183,6 +183,19 @@ def with_buffer(module: str, **buffers):
     return held
 
 
+def one_tensor_under_many_names(values):
+    """Little in the file; each name would have a copy of its own."""
+    return with_buffer("mapping", **{f"a{i}": values for i in range(300)})
+
+
+def entries_that_hold_nothing():
+    """Modules that share one long dict of nothing: every one of them would walk through it."""
+    held = generator_with("")
+    nothing = Persistent("Module", {"_parameters": dict.fromkeys(range(1000))})
+    held["G_ema"].state["_modules"].update({f"m{i}": nothing for i in range(100)})
+    return held
+
+
 def looping():
     record = Persistent("Generator", {"_modules": {}})
     record.state["_modules"]["again"] = Persistent("Module", record.state)
@@ -190,6 +203,18 @@ def looping():
 
 
 REFUSED = {
+    "one array under many names": (one_tensor_under_many_names(np.zeros(10**6, np.uint8)), "more numbers than any"),
+    "one tensor under many names": (one_tensor_under_many_names(torch.zeros(10**6).bool()), "more numbers than any"),
+    "entries that hold nothing": (entries_that_hold_nothing(), "more modules and tensors than any network"),
+    "name without end": (with_buffer("mapping", **{"x" * 10**6: torch.ones(1)}), "a name of 1000000 characters, 'xxx"),
+    "number without end": (
+        generator_with("synthesis", _modules={"b" + "9" * 5000: Persistent("Module", {})}),
+        "a name of 5001 characters, 'b999",
+    ),
+    "bias that is one number": (
+        generator_with("mapping.fc0", _parameters={"weight": torch.ones(8, 8), "bias": torch.tensor(1.0)}),
+        "mapping.fc0.bias has 1 features, here it can be w_dim, 8",
+    ),
     "other activation": (generator_with("synthesis.b8.conv1", activation="relu"), "b8.conv1.activation is 'relu'"),
     "other mapping": (generator_with("mapping.fc1", activation="swish"), "mapping.fc1.activation is 'swish'"),
     "two clamps": (generator_with("synthesis.b8.conv1", conv_clamp=3), "b8.conv1.conv_clamp is 3, elsewhere None"),

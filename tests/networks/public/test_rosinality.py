@@ -59,6 +59,10 @@ REFUSED = {
         changed(lambda h: h["g_ema"].update({"convs.0.conv.blur.kernel": torch.ones(4, 4)})),
         "convs.0.conv.blur.kernel is another filter than ours",
     ),
+    "one tensor under many names": (
+        changed(lambda h: h["g_ema"].update(dict.fromkeys(map(str, range(300)), torch.zeros(10**6).half()))),
+        "it has more numbers than any network",
+    ),
     "no generator": ({"g_ema": {"a": torch.ones(1)}}, "not the generator of a StyleGAN2 .pt"),
     "mean of another width": (changed(lambda h: h.update(latent_avg=torch.ones(3))), "its latent_avg is no style"),
 }
