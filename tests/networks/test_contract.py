@@ -128,3 +128,10 @@ def test_running_means_move_towards_what_was_seen(generator):
         before = {name: value.clone() for name, value in generator.named_buffers()}
         generator.track(seen)
         assert any(not torch.equal(before[name], value) for name, value in generator.named_buffers())
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_the_mapping_learns_as_slowly_as_its_option_says(kind):
+    slow = GENERATORS[kind](**SIZES, mapping_lr_multiplier=0.5).build(SPEC).mapping
+    layers = [module for name, module in slow.named_modules() if name.startswith("layers.")]
+    assert [layer.bias_gain for layer in layers] == [0.5, 0.5]

@@ -41,6 +41,12 @@ def test_each_phase_has_the_batch_and_the_rate_of_its_resolution(data_path):
     assert [phase.lr_factor for phase in phases] == [1, 1, 3, 3]
 
 
+def test_a_growing_batch_is_cut_into_as_many_slices_as_the_schedules(data_path):
+    state = build(data_path, *GROWING, "schedule.batch_size=8", "schedule.batch_gpu=4")
+    phases = [phase_at(state.config, 16, seen) for seen in (0, 128)]
+    assert [(phase.batch_size, phase.batch_gpu) for phase in phases] == [(16, 8), (8, 4)]
+
+
 def test_entering_a_phase_grows_all_networks_and_sets_the_rates(data_path):
     state = build(data_path, *GROWING, "growth.lr_factors=1,1,3")
     state.images_seen = 96

@@ -118,6 +118,33 @@ def test_a_pickle_of_any_protocol_comes_back_to_the_bit(tmp_path, protocol, c_di
     assert [name for name in expected if not tensors[name].equal(expected[name])] == []
 
 
+def as_columns(array):
+    return np.asfortranarray(array)
+
+
+def as_big_endian(array):
+    return array.astype(">f4")
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("change", [np.asarray, as_columns, as_big_endian])
+def test_arrays_stand_for_tensors_however_they_lie_in_memory(tmp_path, protocol, change):
+    held = generator_with("mapping.fc0")
+    weight = tiny_generator().mapping.layers[0].weight.detach()
+    module_of(held["G_ema"], "mapping.fc0").state["_parameters"]["weight"] = change(weight.numpy())
+    loaded = load_generator(write(tmp_path / "network.pkl", pickled(held, protocol)))
+    assert loaded.network.mapping.layers[0].weight.equal(weight)
+
+
+def test_tensors_that_look_into_one_storage_get_their_own_part_of_it(tmp_path):
+    held, numbers = generator_with("mapping"), torch.randn(24)
+    module_of(held["G_ema"], "mapping").state["_buffers"]["w_avg"] = numbers[16:]
+    module_of(held["G_ema"], "mapping.fc0").state["_parameters"]["bias"] = numbers[0:16:2]
+    mapping = load_generator(write(tmp_path / "network.pkl", pickled(held))).network.mapping
+    assert mapping.w_mean.equal(numbers[16:])
+    assert mapping.layers[0].bias.equal(numbers[0:16:2])
+
+
 OPTIONS = [
     {"architecture": "resnet"},
     {"architecture": "orig", "noise_inputs": False},
