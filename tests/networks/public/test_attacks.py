@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch.storage import TypedStorage
 
+from networks.public import importing
 from networks.public.importing import read_public
 from tests.support.public_files import network_pickle, pickled, saved_by_torch, write
 from torch_utils.errors import SnapshotError
@@ -85,10 +86,23 @@ def doubling(times: int) -> bytes:
     return _PROTOCOL + b"]q\x000" + step + b"}X\x05\x00\x00\x00G_emah\x00s."
 
 
-def copies(kind: bytes, count: int = 2000) -> bytes:
-    """One long list, copied again and again."""
-    long = b"](" + b"K\x01" * 100_000 + b"eq\x000"
+def copies(kind: bytes, count: int = 2000, then: bytes = b"") -> bytes:
+    """One long list, or what `then` makes of it, copied again and again."""
+    members = b"".join(b"J" + struct.pack("<i", i) for i in range(100_000))
+    long = (then + b"](" + members + b"e" + (b"\x85R" if then else b"")) + b"q\x000"
     return _PROTOCOL + long + b"](" + (kind + b"(h\x00tR") * count + b"e."
+
+
+def copies_of_a_text(count: int) -> bytes:
+    """A long text, as bytes again and again."""
+    long = b"X" + struct.pack("<I", 10**6) + b"x" * 10**6 + b"q\x000"
+    return _PROTOCOL + long + b"](" + b"c_codecs\nencode\n(h\x00X\x06\x00\x00\x00latin1tR" * count + b"e."
+
+
+def copies_into_records(count: int) -> bytes:
+    """A long state, of one object after the other."""
+    long = b"}(" + b"".join(b"J" + struct.pack("<i", i) + b"N" for i in range(100_000)) + b"uq\x000"
+    return _PROTOCOL + long + b"](" + b"cdnnlib.util\nfoo\n)Rh\x00b" * count + b"e."
 
 
 def colliding_keys(count: int) -> bytes:
@@ -174,7 +188,13 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "nested keys": (nested_keys(100_000), "a key is a tuple"),
     "doubling": (doubling(100), "it has no G_ema"),
     "copies of a list": (copies(b"cbuiltins\nset\n"), "more instructions than any network"),
-    "copies in a dict": (copies(b"ccollections\nOrderedDict\n"), "a pair is 1|more instructions"),
+    "copies in a dict": (copies(b"ccollections\nOrderedDict\n"), "a pair is 0"),
+    "copies of a set": (copies(b"cbuiltins\nset\n", then=b"cbuiltins\nset\n"), "more instructions than any"),
+    "copies of a text": (copies_of_a_text(2000), "more instructions than any network"),
+    "copies into records": (copies_into_records(2000), "more instructions than any network"),
+    "nested members": (_PROTOCOL + b"\x8f(" + b")" + b"\x85" * 100_000 + b"\x90.", "a key is a tuple"),
+    "nested frozen members": (_PROTOCOL + b"(" + b")" + b"\x85" * 100_000 + b"\x91.", "a key is a tuple"),
+    "two values": (_PROTOCOL + b"}}.", "it does not end in one value"),
     "instructions without end": (_PROTOCOL + b"}" * 3_000_000 + b".", "more instructions than any network"),
     "colliding keys": (colliding_keys(50), "a key is a very large number"),
     "colliding memo": (colliding_memo(50), "keeps a value at a very large number"),
@@ -276,6 +296,12 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path, name, content):
     with pytest.raises(SnapshotError, match="not imported: ") as error:
         read_public(write(tmp_path / name, content))
     assert "\n" not in str(error.value)
+
+
+def test_a_file_larger_than_any_checkpoint_is_not_even_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(importing, "_MOST_BYTES", 99)
+    with pytest.raises(SnapshotError, match="100 bytes, more than any public checkpoint"):
+        read_public(write(tmp_path / "network.pkl", b"x" * 100))
 
 
 def test_a_folder_and_a_missing_file_are_named(tmp_path):

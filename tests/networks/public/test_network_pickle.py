@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from networks.interface import Noise
+from networks.interface import ImageSpec, Noise
+from networks.layers import RESAMPLE_TAPS
 from networks.public.importing import read_public
 from networks.snapshot import fill, load_generator, read_snapshot
 from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from tests.support.public_files import (
+    GENERATOR,
     Persistent,
     augment_pipe,
     golden_stylegan3,
@@ -16,12 +18,14 @@ from tests.support.public_files import (
     official_discriminator,
     official_generator,
     pickled,
+    random_network,
     tiny_discriminator,
     tiny_generator,
     write,
 )
 from torch_utils.config import from_json
 from torch_utils.errors import SnapshotError
+from torch_utils.ops.upfirdn2d import setup_filter
 
 CONST = Noise(mode="const")
 
@@ -71,8 +75,9 @@ def test_a_stylegan3_pickle_with_golden_numbers_gives_the_golden_pictures(shared
     assert np.abs(image.detach().numpy() - golden["img"]).max() < 1e-4
 
 
-_L0, _L3 = "synthesis.L0_36_24", "synthesis.L3_36_24"
+_L0, _L3, _TORGB = "synthesis.L0_36_24", "synthesis.L3_36_24", "synthesis.L14_32_3"
 STYLEGAN3_REFUSED = {
+    "filter where there is none": (_TORGB, {"_buffers": {"up_filter": torch.ones(12)}}, "up_filter is another filter"),
     "another filter": (_L0, {"_buffers": {"up_filter": torch.ones(12)}}, "L0_36_24.up_filter is another filter"),
     "another rate": (_L3, {"tmp_sampling_rate": 64}, "L3_36_24.tmp_sampling_rate is 64, here it is 32"),
     "another cutoff": (_L3, {"out_cutoff": 2.0}, "L3_36_24.out_cutoff is 2.0, here it is 3.36"),
@@ -181,6 +186,21 @@ def test_the_story_tells_source_data_and_digest_but_no_folder(tmp_path):
     assert "/home/me" not in str(info)
 
 
+def test_grey_networks_and_names_in_capitals_are_read(tmp_path):
+    spec = ImageSpec(resolution=16, channels=1)
+    network = random_network(GENERATOR.build(spec))
+    loaded = load_generator(write(tmp_path / "NETWORK.PKL", pickled({"G_ema": official_generator(network)})))
+    assert loaded.info.image_spec == spec
+    z = torch.randn(2, 8)
+    assert loaded.network(z, noise=CONST).equal(network(z, noise=CONST))
+
+
+def test_buffers_that_are_not_saved_are_left_out(tmp_path):
+    held = with_buffer("mapping", passing=torch.ones(3))
+    module_of(held["G_ema"], "mapping").state["_non_persistent_buffers_set"] = {"passing"}
+    read_public(write(tmp_path / "network.pkl", pickled(held)))
+
+
 def test_what_is_of_no_use_is_named(tmp_path):
     path = write(tmp_path / "network.pkl", pickled(network_pickle(extra=1, cur_nimg=25_000)))
     assert read_public(path).notes == ("of no use here: cur_nimg, extra",)
@@ -229,7 +249,22 @@ def looping():
     return {"G_ema": record}
 
 
+def with_buffers_in(module: str, **buffers):
+    """A module more in the mapping network."""
+    held = generator_with("")
+    module_of(held["G_ema"], "mapping").state["_modules"][module] = Persistent("Module", {"_buffers": buffers})
+    return held
+
+
 REFUSED = {
+    "filter that is nearly ours": (
+        with_buffer("synthesis.b8", resample_filter=setup_filter(RESAMPLE_TAPS) + 1e-3),
+        "b8.resample_filter is another",
+    ),
+    "two tensors of one name": (
+        with_buffers_in("layers.0", weight=torch.ones(8, 8)),
+        "mapping.layers.0.weight and another tensor get one name",
+    ),
     "one array under many names": (one_tensor_under_many_names(np.zeros(10**6, np.uint8)), "more numbers than any"),
     "one tensor under many names": (one_tensor_under_many_names(torch.zeros(10**6).bool()), "more numbers than any"),
     "entries that hold nothing": (entries_that_hold_nothing(), "more modules and tensors than any network"),
