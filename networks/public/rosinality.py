@@ -46,8 +46,8 @@ def convert_torch_file(content: bytes, parts: Collection[str]) -> Imported:
     config, spec, ema = _generator(held["g_ema"], mean, "g_ema")
     found = {"ema": ema}
     if "generator" in parts and isinstance(held.get("g"), dict):
-        other, _, found["generator"] = _generator(held["g"], mean, "g")
-        if other != config:
+        *other, found["generator"] = _generator(held["g"], mean, "g")
+        if other != [config, spec]:
             raise RefusedError("g and g_ema have different sizes")
     if mean is None:
         notes = (*notes, f"no latent_avg in it: {_STYLES_AVERAGED} styles were averaged")

@@ -256,7 +256,21 @@ def with_buffers_in(module: str, **buffers):
     return held
 
 
+def with_discriminator(module: str, **attributes):
+    record = official_discriminator(tiny_discriminator(3))
+    module_of(record, module).state.update(attributes)
+    return network_pickle(3, D=record)
+
+
 REFUSED = {
+    "D's other activation": (with_discriminator("b8.conv1", activation="relu"), "D: b8.conv1.activation is 'relu'"),
+    "D's other mapping": (with_discriminator("mapping", num_layers=2), "D: mapping.num_layers is 2, here it can be 8"),
+    "D's faster mapping": (with_discriminator("mapping.fc3", bias_gain=1.0), "D: mapping.fc3.bias_gain is 1.0"),
+    "G of another kind": (
+        network_pickle(G=official_generator(tiny_generator(architecture="resnet"))),
+        "G and G_ema have different options",
+    ),
+    "G of another size": (network_pickle(G=official_generator(tiny_generator(resolution=8))), "G and G_ema have diff"),
     "filter that is nearly ours": (
         with_buffer("synthesis.b8", resample_filter=setup_filter(RESAMPLE_TAPS) + 1e-3),
         "b8.resample_filter is another",
