@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from networks.checks import check_resolution, require
+from networks.checks import check_resolution, check_width, require
 from networks.fourier_input import FourierInput
 from networks.interface import Generator, ImageSpec, Noise, Precision, compute_dtype
 from networks.layers import FullyConnected, demodulation
@@ -17,6 +17,8 @@ from networks.stylegan3_design import LayerPlan, bands
 from torch_utils.ops.conv2d_resample import conv2d_resample
 from torch_utils.ops.convolution import pixelwise
 from torch_utils.ops.filtered_lrelu import filtered_lrelu
+
+_LEAST_CUTOFF = 0.001  # a thousandth of a wave over the picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +66,14 @@ class StyleGAN3GeneratorConfig:
         require(self.lrelu_upsampling in (1, 2, 4), "generator.lrelu_upsampling", self.lrelu_upsampling, "Use 1, 2, 4.")
         require(self.margin >= 0, "generator.margin", self.margin, "Use 0 or more.")
         require(
-            0 < self.first_cutoff < self.first_stopband,
+            _LEAST_CUTOFF <= self.first_cutoff < self.first_stopband,
             "generator.first_cutoff",
             self.first_cutoff,
-            f"Use a number above 0, below generator.first_stopband ({self.first_stopband:g}).",
+            f"Use a number from {_LEAST_CUTOFF} on, below generator.first_stopband ({self.first_stopband:g}).",
+        )
+        stopband = self.last_stopband_rel
+        require(
+            stopband > 1, "generator.last_stopband_rel", stopband, "Use a number above 1: it begins behind the cutoff."
         )
 
     def build(self, image_spec: ImageSpec) -> "StyleGAN3Generator":
@@ -75,7 +81,15 @@ class StyleGAN3GeneratorConfig:
         return StyleGAN3Generator(self, image_spec)
 
     def plans(self, image_spec: ImageSpec) -> list[LayerPlan]:
-        """The layers for these pictures, the one that makes colours last: [num_layers + 1]."""
+        """The layers for these pictures, the one that makes colours last: [num_layers + 1].
+
+        Raises:
+            ConfigError: the pictures have no such frequencies, or no feature maps are left.
+        """
+        limit = image_spec.resolution / 2
+        remedy = f"Use a number below {limit:g}, the highest frequency of {image_spec.resolution} pixels."
+        require(self.first_cutoff < limit, "generator.first_cutoff", self.first_cutoff, remedy)
+        check_width("generator", self.channel_base, image_spec.resolution)
         after = bands(
             image_spec.resolution,
             num_layers=self.num_layers,

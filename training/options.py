@@ -118,7 +118,7 @@ def open_run(flags: Flags) -> tuple[TrainConfig, Path, Archive]:
 def _fresh(flags: Flags, archive: Archive, preset: str | None) -> TrainConfig:
     machine = RuntimeConfig(gpus=int(torch.cuda.is_available()))
     runtime = asked_runtime(machine, flags.gpus, flags.processes)
-    return resolve(
+    config = resolve(
         flags.cfg or preset or "auto",
         data=DataConfig(path=str(flags.data)),
         resolution=archive.resolution,
@@ -127,6 +127,10 @@ def _fresh(flags: Flags, archive: Archive, preset: str | None) -> TrainConfig:
         batch=flags.batch,
         batch_gpu=flags.batch_gpu,
     )
+    if flags.resume is None:
+        return config
+    sharp = replace(config.losses.blur, sigma=0.0)  # D has learnt where to look (Karras et al. 2021)
+    return replace(config, losses=replace(config.losses, blur=sharp))
 
 
 def _given_options(path: Path | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dataset.sampler import Sampler
 from networks.checks import require
+from networks.growth import Growing
 from networks.interface import Discriminator, Generator, ImageSpec
 from torch_utils import seeds as seeding
 from training.augment.adaptive import adjust
@@ -182,6 +183,12 @@ def _networks(config: TrainConfig, spec: ImageSpec, device: torch.device) -> tup
         generator = config.generator.build(spec)
         torch.manual_seed(seeding.derive(config.runtime.seed, "discriminator weights"))
         discriminator = config.discriminator.build(spec)
+    require(
+        isinstance(generator, Growing) or not config.growth.progressive,
+        "growth.progressive",
+        "true",
+        f"A {config.generator.kind} generator does not grow. Use --cfg stylegan1.",
+    )
     stages, frozen = discriminator.stages(), config.transfer.freeze_discriminator
     require(
         frozen < len(stages),

@@ -108,11 +108,11 @@ def parameter(data: Any, *rest: Any) -> Tensor:
     return expect(data, Tensor, "a parameter")
 
 
-def as_tensor(value: Any) -> Tensor | None:
-    """A tensor of a module's state; None for what is none."""
-    if isinstance(value, PickledArray):
-        return torch.from_numpy(value.values.astype(value.values.dtype.newbyteorder("="), copy=True))
-    return value if isinstance(value, Tensor) else None
+def as_tensor(value: PickledArray | Tensor) -> Tensor:
+    """A tensor of a module's state; an array is copied."""
+    if isinstance(value, Tensor):
+        return value
+    return torch.from_numpy(value.values.astype(value.values.dtype.newbyteorder("="), copy=True))
 
 
 def flat(content: bytes | memoryview, kind: torch.dtype, count: int) -> Tensor:

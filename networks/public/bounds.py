@@ -6,6 +6,7 @@ from typing import Any
 
 from networks.public.records import RefusedError, expect
 
+MOST_NUMBERS = 2**28  # in a network: tensors can share their numbers in a file, and have their own once read
 _MOST_KEY_BITS = 32  # of a whole number as a key: larger ones can be chosen to collide
 
 

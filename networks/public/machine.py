@@ -19,6 +19,7 @@ Globals = Callable[[str], Any]  # full name → Constructor, RecordClass or Cons
 Persistent = Callable[[Any], Any]  # a persistent id → what it stands for
 
 _MOST_BITS = 128  # of a whole number; torch's magic number has 80
+_MOST_MEMO = 2**32  # as far as binary pickles reach: larger numbers, as text, can be chosen to collide
 _MARK = object()
 
 
@@ -110,6 +111,8 @@ class Machine:
 
     def store(self, index: int) -> None:
         """BINPUT and kin; a dict, so that a large index costs nothing."""
+        if not 0 <= index < _MOST_MEMO:
+            raise RefusedError("damaged: it keeps a value at a very large number")
         self._memo[index] = self._top()
 
     def memoize(self, argument: Any) -> None:

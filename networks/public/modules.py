@@ -7,10 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
-from networks.public.arrays import as_tensor
+from networks.public.arrays import PickledArray, as_tensor
+from networks.public.bounds import MOST_NUMBERS
 from networks.public.records import Record, RefusedError, expect, shown
 
-_MOST_MODULES, _DEEPEST = 5000, 16
+_MOST_ENTRIES, _DEEPEST, _LONGEST_NAME = 20_000, 16, 200
+_PARTS = ("_modules", "_parameters", "_buffers")
 _MISSING = object()
 
 
@@ -91,12 +93,17 @@ def foreign_network(record: Any, title: str) -> ForeignNetwork:
     """
     tensors: dict[str, Tensor] = {}
     modules: dict[str, dict[str, Any]] = {}
+    entries = numbers = 0
     for name, held in _walk(expect(record, Record, title), title):
-        if len(modules) >= _MOST_MODULES:
-            raise RefusedError(f"{title}: it has more modules than any network")
+        entries += 1 + sum(len(_part(held, part, title)) for part in _PARTS)
+        if entries > _MOST_ENTRIES:
+            raise RefusedError(f"{title}: it has more modules and tensors than any network")
         modules[name] = held
-        for tensor_name, tensor in _tensors(held, title):
-            tensors[_dotted(name, tensor_name)] = tensor
+        for tensor_name, value in _values(held, title):
+            numbers += value.values.size if isinstance(value, PickledArray) else value.numel()
+            if numbers > MOST_NUMBERS:
+                raise RefusedError(f"{title}: it has more numbers than any network")
+            tensors[_dotted(name, tensor_name)] = as_tensor(value)
     return ForeignNetwork(title=title, tensors=tensors, modules=modules)
 
 
@@ -107,20 +114,26 @@ def _walk(record: Record, title: str, name: str = "", depth: int = 0) -> Iterato
     for child, inner in _part(record.state, "_modules", title).items():
         if inner is not None:
             inner = expect(inner, Record, f"{title}: module {child}")
-            yield from _walk(inner, title, _dotted(name, expect(child, str, "a module's name")), depth + 1)
+            yield from _walk(inner, title, _dotted(name, _name(child, title)), depth + 1)
 
 
-def _tensors(held: Mapping[str, Any], title: str) -> Iterator[tuple[str, Tensor]]:
+def _values(held: Mapping[str, Any], title: str) -> Iterator[tuple[str, PickledArray | Tensor]]:
     passing = held.get("_non_persistent_buffers_set", ())
     passing = passing if isinstance(passing, set | frozenset) else ()
     for part in ("_parameters", "_buffers"):
         for name, value in _part(held, part, title).items():
             if value is None or name in passing:
                 continue
-            tensor = as_tensor(value)
-            if tensor is None:
+            if not isinstance(value, PickledArray | Tensor):
                 raise RefusedError(f"{title}: {shown(name)} is {shown(value)}, not a tensor")
-            yield expect(name, str, "a tensor's name"), tensor
+            yield _name(name, title), value
+
+
+def _name(name: Any, title: str) -> str:
+    """Of a module or a tensor: a full name repeats those of all modules around it."""
+    if len(expect(name, str, f"{title}: a name")) > _LONGEST_NAME:
+        raise RefusedError(f"{title}: it has a name of {len(name)} characters, {shown(name)}")
+    return name
 
 
 def _part(held: Mapping[str, Any], part: str, title: str) -> dict[Any, Any]:

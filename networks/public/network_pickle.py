@@ -51,9 +51,9 @@ def convert_pickle(content: bytes, parts: Collection[str]) -> Imported:
     found = {"ema": tensors}
     options: dict[str, Any] = {}
     if "generator" in parts and isinstance(held.get("G"), Record):
-        other, _, found["generator"] = _generator(held, "G")
-        if other != config:
-            raise RefusedError("G and G_ema have different options")
+        *other, found["generator"] = _generator(held, "G")
+        if other != [config, spec]:
+            raise RefusedError("G and G_ema have different options or make other pictures")
     if "discriminator" in parts and isinstance(held.get("D"), Record):
         judge, found["discriminator"] = stylegan2.read_discriminator(foreign_network(held["D"], "D"), spec)
         options["discriminator"] = to_json(judge)

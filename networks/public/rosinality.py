@@ -15,6 +15,7 @@ from torch import Tensor
 from networks.interface import ImageSpec
 from networks.layers import RESAMPLE_TAPS
 from networks.mapping import MappingNetwork
+from networks.public.bounds import MOST_NUMBERS
 from networks.public.conversion import Imported, not_used
 from networks.public.filling import fitting, renamed, without_filters
 from networks.public.records import RefusedError
@@ -45,8 +46,8 @@ def convert_torch_file(content: bytes, parts: Collection[str]) -> Imported:
     config, spec, ema = _generator(held["g_ema"], mean, "g_ema")
     found = {"ema": ema}
     if "generator" in parts and isinstance(held.get("g"), dict):
-        other, _, found["generator"] = _generator(held["g"], mean, "g")
-        if other != config:
+        *other, found["generator"] = _generator(held["g"], mean, "g")
+        if other != [config, spec]:
             raise RefusedError("g and g_ema have different sizes")
     if mean is None:
         notes = (*notes, f"no latent_avg in it: {_STYLES_AVERAGED} styles were averaged")
@@ -61,6 +62,8 @@ def _generator(
     if len(tensors) < len(state):
         raise RefusedError(f"{title}: not all in it are tensors")
     kernel = setup_filter(RESAMPLE_TAPS) * _UPSAMPLING
+    if sum(tensor.numel() for tensor in tensors.values()) > MOST_NUMBERS:
+        raise RefusedError(f"{title}: it has more numbers than any network")
     tensors = without_filters(tensors, ".kernel", lambda _: kernel, title)
     if not all(tensor.is_floating_point() for tensor in tensors.values()):
         raise RefusedError(f"{title}: not all its tensors are of real numbers")

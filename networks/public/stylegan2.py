@@ -119,7 +119,7 @@ def check_mapping(network: ForeignNetwork, w_dim: int) -> None:
         RefusedError: this one is not, or has another activation.
     """
     network.require(r"mapping\.fc\d+", "activation", ["lrelu"])
-    widths = {name: len(tensor) for name, tensor in network.tensors.items() if _mapping_bias(name)}
+    widths = {name: tensor.numel() for name, tensor in network.tensors.items() if _mapping_bias(name)}
     for name, width in widths.items():
         if width != w_dim:
             raise RefusedError(f"{network.title}: {name} has {width} features, here it can be w_dim, {w_dim}")

@@ -16,7 +16,6 @@ from networks.public.records import Constant, RefusedError, expect, shown
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of torch.save before its zip format
 _ZIP = b"PK\x03\x04"
-_CUT = "damaged: cut short"
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,15 @@ def _read_zip(content: bytes, names: Globals, budget: Budget) -> Any:
                 return read.get(key)
 
             return Machine(BytesIO(members[pickled[0]]), names, budget, _fetching(fetch)).run()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        OSError,
+        OverflowError,
+    ) as error:
         raise RefusedError(f"damaged ({' '.join(str(error).split())[:80]})") from error
 
 

@@ -9,15 +9,19 @@ import pytest
 import torch
 
 from metrics.equivariance import METRICS, check_movable, measure
+from metrics.fakes import evaluation_seeds
 from metrics.motions import WholeShift
 from metrics.score import of_kind, parse_names
 from metrics.score_generator import score_generator
 from networks.interface import Generator, ImageSpec
 from networks.stylegan2_generator import StyleGAN2GeneratorConfig
 from networks.stylegan3_generator import StyleGAN3GeneratorConfig
+from sampling.labels import labels_for_seeds
 from tests.support.fresh_stylegan3 import ALIASED, R, T, fresh
-from tests.support.moved_pictures import EveryOther, Waves, info_of
+from tests.support.moved_pictures import NUM_WAVES, EveryOther, Waves, info_of
 from torch_utils.errors import ConfigError, SnapshotError
+from torch_utils.labels import LabelSet, encode
+from torch_utils.seeds import latents
 
 ONE_PIXEL = replace(METRICS["eq_t"], draw=lambda source, resolution: WholeShift(1, 0))
 
@@ -89,6 +93,37 @@ def test_shifts_go_as_far_as_an_eighth_and_angles_all_the_way_round():
     assert not any(part.is_integer() for part in parts)
     angles = [motion["angle"] for motion in drawn("eq_r")]
     assert 0 <= min(angles) < 0.2 < 6 < max(angles) < 2 * math.pi
+
+
+def test_shifts_down_are_not_those_to_the_right():
+    for name in ("eq_t", "eq_t_frac"):
+        motions = [METRICS[name].draw(torch.Generator().manual_seed(seed), 64) for seed in range(20)]
+        assert sum(motion.right != motion.down for motion in motions) > 15
+        assert any(motion.right * motion.down < 0 for motion in motions)
+
+
+class Asked(Waves):
+    """Remembers what its mapping was asked for."""
+
+    def __init__(self):
+        super().__init__(8)
+        self.image_spec = ImageSpec(resolution=8, label_sets=(LabelSet(name="status", classes=("noble", "warrior")),))
+        self.asked: list[tuple[torch.Tensor, torch.Tensor, float]] = []
+        through = self.mapping.forward
+        self.mapping.forward = lambda z, labels, psi: self.asked.append((z, labels, psi)) or through(z, labels, psi=psi)
+
+
+def test_the_pictures_are_those_that_other_metrics_score():
+    generator = Asked()
+    info = replace(info_of(generator), label_counts=(((0,), 3), ((1,), 1)))
+    measure(ONE_PIXEL, generator, info, 40, seed=2, psi=0.7)
+    z, labels, psi = ([asked[place] for asked in generator.asked] for place in range(3))
+    seeds = evaluation_seeds(2, 40)
+    assert torch.equal(torch.cat(z), latents(seeds, NUM_WAVES))
+    expected = encode(labels_for_seeds(info, seeds), generator.image_spec.label_sets)
+    assert torch.equal(torch.cat(labels), expected)
+    assert 0 < expected[:, 1].sum() < expected[:, 0].sum()
+    assert psi == [0.7] * 40
 
 
 def test_a_network_whose_input_cannot_be_moved_is_refused_by_name():

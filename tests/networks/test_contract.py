@@ -1,9 +1,11 @@
 """What every kind of generator promises, those of networks.snapshot.GENERATORS without being asked."""
 
+import sys
+
 import pytest
 import torch
 
-from networks.interface import Generator, ImageSpec, Noise
+from networks.interface import Generator, ImageSpec, Noise, compute_dtype
 from networks.snapshot import GENERATORS, SnapshotInfo, load_generator, save_snapshot
 from tests.support.toy_generator import ToyGeneratorConfig
 from torch_utils.labels import LabelSet, encode
@@ -46,6 +48,18 @@ def test_pictures_have_the_asked_size_and_type(generator):
 
 def test_pictures_of_a_fresh_network_are_of_the_range_s_order(generator):
     assert 0.01 < generator(*latents(8), noise=CONST).std() < 30
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_reduced_precision_everywhere_stays_finite_and_near(generator, config, dtype, monkeypatch):
+    exact = generator(*latents(3), noise=CONST)
+    for module in [module for name, module in sys.modules.items() if name.startswith("networks.")]:
+        if getattr(module, "compute_dtype", None) is compute_dtype:
+            monkeypatch.setattr(module, "compute_dtype", lambda *_: dtype)
+    images = generator(*latents(3), noise=CONST)
+    assert images.dtype == torch.float32
+    assert torch.equal(images, exact) == (config.kind == "toy")  # it has one precision only
+    assert (images - exact).abs().mean() < 0.1 * exact.abs().mean()
 
 
 def test_the_same_latents_give_the_same_pictures(generator):
@@ -114,3 +128,10 @@ def test_running_means_move_towards_what_was_seen(generator):
         before = {name: value.clone() for name, value in generator.named_buffers()}
         generator.track(seen)
         assert any(not torch.equal(before[name], value) for name, value in generator.named_buffers())
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_the_mapping_learns_as_slowly_as_its_option_says(kind):
+    slow = GENERATORS[kind](**SIZES, mapping_lr_multiplier=0.5).build(SPEC).mapping
+    layers = [module for name, module in slow.named_modules() if name.startswith("layers.")]
+    assert [layer.bias_gain for layer in layers] == [0.5, 0.5]

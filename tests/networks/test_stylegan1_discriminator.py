@@ -206,3 +206,13 @@ def test_minibatch_channels_must_divide_the_features():
 def test_a_negative_group_is_refused_by_name():
     with pytest.raises(ConfigError, match="discriminator.minibatch_group: 0 is not possible"):
         StyleGAN1DiscriminatorConfig(minibatch_group=0)
+
+
+def test_every_layer_is_clamped_as_asked():
+    discriminator = StyleGAN1DiscriminatorConfig(channel_base=64, channel_max=4, clamp=2.5).build(
+        ImageSpec(resolution=16)
+    )
+    layers = [module for module in discriminator.modules() if isinstance(module, DiscriminatorLayer)]
+    assert [layer.clamp for layer in layers] == [2.5] * 8  # three a resolution above 4x4, two there
+    with torch.no_grad():
+        assert discriminator.blocks["16"].fromrgb(torch.full((1, 3, 16, 16), 1e3)).abs().max() <= 2.5

@@ -156,10 +156,58 @@ def test_reduced_precision_stays_finite_and_near(dtype, monkeypatch):
     [
         ({"num_critical": 14}, "generator.num_critical: 14 is not possible. Use 0 or more, below"),
         ({"lrelu_upsampling": 3}, "generator.lrelu_upsampling: 3 is not possible. Use 1, 2, 4"),
-        ({"first_cutoff": 9.0}, "generator.first_cutoff: 9.0 is not possible. Use a number above 0, below"),
+        ({"first_cutoff": 9.0}, "generator.first_cutoff: 9.0 is not possible. Use a number from 0.001 on, below"),
         ({"margin": -1}, "generator.margin: -1 is not possible"),
+        ({"w_mean_decay": 1.5}, "generator.w_mean_decay: 1.5 is not possible. Use a number from 0 to 1"),
+        ({"magnitude_decay": -0.1}, "generator.magnitude_decay: -0.1 is not possible. Use a number from 0 to 1"),
+        ({"last_stopband_rel": 0.0}, "generator.last_stopband_rel: 0.0 is not possible. Use a number above 1"),
+        ({"last_stopband_rel": 1.0}, "generator.last_stopband_rel: 1.0 is not possible. Use a number above 1"),
     ],
 )
 def test_what_cannot_be_built_is_refused_by_name(options, message):
     with pytest.raises(ConfigError, match=message):
         StyleGAN3GeneratorConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channel_base": 8}, "generator.channel_base: 8 is not possible. It leaves no feature maps at 16 pixels"),
+        (
+            {"first_cutoff": 8.0, "first_stopband": 9.0},
+            "generator.first_cutoff: 8.0 is not possible. Use a number below 8, the highest frequency of 16 pixels",
+        ),
+    ],
+)
+def test_what_pictures_of_this_size_cannot_have_is_refused_by_name(options, message):
+    with pytest.raises(ConfigError, match=message):
+        tiny(**options)
+
+
+def test_what_a_layer_sees_is_measured_in_full_precision(monkeypatch):
+    generator = tiny()
+    monkeypatch.setattr(generator, "_dtype", lambda layer, device: torch.float16)
+    with torch.no_grad():
+        generator.input.weight.mul_(1000)  # its squares are beyond what half precision holds
+    images, seen = generator.observed(generator.mapping(torch.randn(2, 16)), Noise())
+    assert seen.dtype == torch.float32
+    assert seen[0] > 65504 and seen.isfinite().all()
+    assert images.isfinite().all()
+
+
+def test_activations_are_clamped_as_asked():
+    generator = tiny(clamp=0.01)
+    _, seen = generator.observed(generator.mapping(torch.randn(2, 16)), Noise())
+    assert (seen[1:] <= 0.02**2).all()  # the filter behind the clamp overshoots a little
+    assert seen[0] > 0.1
+
+
+def test_the_layers_that_leave_high_rates_compute_in_reduced_precision_on_a_gpu():
+    config = StyleGAN3GeneratorConfig(channel_base=128, channel_max=8, precision="fp16", num_low_precision_res=2)
+    generator = config.build(ImageSpec(resolution=64))
+    rates = {layer.plan.after.rate for layer in generator.layers}
+    assert rates == {16, 32, 64}
+    for layer in generator.layers:
+        expected = torch.float16 if layer.plan.after.rate > 16 else torch.float32
+        assert generator._dtype(layer, torch.device("cuda")) == expected
+        assert generator._dtype(layer, torch.device("cpu")) == torch.float32

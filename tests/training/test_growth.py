@@ -18,6 +18,12 @@ def test_1024_pixels_are_whole_after_8400_kimg():
     assert PAPER.lod(1024, 8_399_000) > 0 == PAPER.lod(1024, 8_400_000)
 
 
+def test_fades_and_stable_times_may_differ():
+    growth = GrowthConfig(progressive=True, stable_kimg=1.0, fade_kimg=4.0)
+    assert [growth.lod(16, seen) for seen in (0, 1000, 2000, 4000, 5000)] == [1, 1, 0.75, 0.25, 0]
+    assert [growth.lod(32, seen) for seen in (5000, 6000, 8000, 10000)] == [1, 1, 0.5, 0]
+
+
 def test_without_growing_all_blocks_take_part_from_the_start():
     assert GrowthConfig().lod(256, 0) == 0
 

@@ -62,6 +62,18 @@ def test_a_flag_sets_its_one_option(data, flags, path, expected):
 
 
 @pytest.mark.parametrize(
+    ("flags", "sigma"),
+    [
+        ({}, 10),
+        ({"resume": Path("s.safetensors")}, 0),
+        ({"resume": Path("s.safetensors"), "settings": ("losses.blur.sigma=2",)}, 2),
+    ],
+)
+def test_a_transferred_d_sees_sharply_from_the_start_unless_asked_otherwise(data, flags, sigma):
+    assert config_of(data, cfg="stylegan3-r", **flags).losses.blur.sigma == sigma
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         ({"cfg": "demmo"}, "--cfg demmo: no such preset"),

@@ -124,3 +124,18 @@ def test_every_column_of_the_table_takes_effect(column, monkeypatch):
 def test_faces_of_the_kaokore_preset_are_mirrored_and_drawn_ones_are_not():
     assert preset("kaokore").data.mirror
     assert not preset("demo", resolution=32).data.mirror
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("stylegan3")])
+@pytest.mark.parametrize("batch", [16, 32])
+def test_the_magnitudes_of_stylegan3_are_halved_in_20_000_pictures(name, batch):
+    decay = preset(name, gpus=8, batch=batch).generator.magnitude_decay
+    assert decay ** (20_000 / batch) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["stylegan1", "stylegan2", "stylegan3-t", "stylegan3-r"])
+def test_half_precision_comes_with_its_clamp_and_on_gpus_only(name):
+    for gpus, expected in ((8, ("fp16", 256.0)), (0, ("fp32", None))):
+        config = preset(name, gpus=gpus)
+        for network in (config.generator, config.discriminator):
+            assert (network.precision, network.clamp) == expected

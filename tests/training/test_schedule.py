@@ -41,6 +41,12 @@ def test_each_phase_has_the_batch_and_the_rate_of_its_resolution(data_path):
     assert [phase.lr_factor for phase in phases] == [1, 1, 3, 3]
 
 
+def test_a_growing_batch_is_cut_into_as_many_slices_as_the_schedules(data_path):
+    state = build(data_path, *GROWING, "schedule.batch_size=8", "schedule.batch_gpu=4")
+    phases = [phase_at(state.config, 16, seen) for seen in (0, 128)]
+    assert [(phase.batch_size, phase.batch_gpu) for phase in phases] == [(16, 8), (8, 4)]
+
+
 def test_entering_a_phase_grows_all_networks_and_sets_the_rates(data_path):
     state = build(data_path, *GROWING, "growth.lr_factors=1,1,3")
     state.images_seen = 96
@@ -94,6 +100,12 @@ def test_running_magnitudes_of_a_stylegan3_move_while_training(data_path, tmp_pa
         magnitudes = [value for name, value in contents[network].items() if name.endswith("magnitude")]
         assert len(magnitudes) == 5
         assert all(value != 1 for value in magnitudes)
+
+
+def test_growing_is_refused_for_a_generator_that_does_not_grow(data_path):
+    message = "growth.progressive: true is not possible. A stylegan2 generator does not grow. Use --cfg stylegan1"
+    with pytest.raises(ConfigError, match=message):
+        build(data_path, *TINY, "growth.progressive=true", cfg="stylegan2")
 
 
 def test_a_growing_batch_that_cannot_be_cut_is_refused(data_path):

@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch.storage import TypedStorage
 
+from networks.public import importing
 from networks.public.importing import read_public
 from tests.support.public_files import network_pickle, pickled, saved_by_torch, write
 from torch_utils.errors import SnapshotError
@@ -85,16 +86,34 @@ def doubling(times: int) -> bytes:
     return _PROTOCOL + b"]q\x000" + step + b"}X\x05\x00\x00\x00G_emah\x00s."
 
 
-def copies(kind: bytes, count: int = 2000) -> bytes:
-    """One long list, copied again and again."""
-    long = b"](" + b"K\x01" * 100_000 + b"eq\x000"
+def copies(kind: bytes, count: int = 2000, then: bytes = b"") -> bytes:
+    """One long list, or what `then` makes of it, copied again and again."""
+    members = b"".join(b"J" + struct.pack("<i", i) for i in range(100_000))
+    long = (then + b"](" + members + b"e" + (b"\x85R" if then else b"")) + b"q\x000"
     return _PROTOCOL + long + b"](" + (kind + b"(h\x00tR") * count + b"e."
+
+
+def copies_of_a_text(count: int) -> bytes:
+    """A long text, as bytes again and again."""
+    long = b"X" + struct.pack("<I", 10**6) + b"x" * 10**6 + b"q\x000"
+    return _PROTOCOL + long + b"](" + b"c_codecs\nencode\n(h\x00X\x06\x00\x00\x00latin1tR" * count + b"e."
+
+
+def copies_into_records(count: int) -> bytes:
+    """A long state, of one object after the other."""
+    long = b"}(" + b"".join(b"J" + struct.pack("<i", i) + b"N" for i in range(100_000)) + b"uq\x000"
+    return _PROTOCOL + long + b"](" + b"cdnnlib.util\nfoo\n)Rh\x00b" * count + b"e."
 
 
 def colliding_keys(count: int) -> bytes:
     """Numbers of one hash: a dict of n of them takes n² steps."""
     numbers = [(i * (2**61 - 1)).to_bytes(12, "little") for i in range(count)]
     return _PROTOCOL + b"}(" + b"".join(b"\x8a\x0c" + number + b"N" for number in numbers) + b"u."
+
+
+def colliding_memo(count: int) -> bytes:
+    """The same in the numbers under which values are kept, which text can make as large as it likes."""
+    return _PROTOCOL + b"N" + b"".join(b"p%d\n" % (i * (2**61 - 1)) for i in range(count)) + b"."
 
 
 ATTACKS: dict[str, tuple[bytes, str]] = {
@@ -169,9 +188,17 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "nested keys": (nested_keys(100_000), "a key is a tuple"),
     "doubling": (doubling(100), "it has no G_ema"),
     "copies of a list": (copies(b"cbuiltins\nset\n"), "more instructions than any network"),
-    "copies in a dict": (copies(b"ccollections\nOrderedDict\n"), "a pair is 1|more instructions"),
+    "copies in a dict": (copies(b"ccollections\nOrderedDict\n"), "a pair is 0"),
+    "copies of a set": (copies(b"cbuiltins\nset\n", then=b"cbuiltins\nset\n"), "more instructions than any"),
+    "copies of a text": (copies_of_a_text(2000), "more instructions than any network"),
+    "copies into records": (copies_into_records(2000), "more instructions than any network"),
+    "nested members": (_PROTOCOL + b"\x8f(" + b")" + b"\x85" * 100_000 + b"\x90.", "a key is a tuple"),
+    "nested frozen members": (_PROTOCOL + b"(" + b")" + b"\x85" * 100_000 + b"\x91.", "a key is a tuple"),
+    "two values": (_PROTOCOL + b"}}.", "it does not end in one value"),
     "instructions without end": (_PROTOCOL + b"}" * 3_000_000 + b".", "more instructions than any network"),
     "colliding keys": (colliding_keys(50), "a key is a very large number"),
+    "colliding memo": (colliding_memo(50), "keeps a value at a very large number"),
+    "memo index below zero": (_PROTOCOL + b"Np-1\n.", "keeps a value at a very large number"),
 }  # fmt: skip
 
 
@@ -248,12 +275,33 @@ def test_a_compressed_torch_file_is_refused(tmp_path):
         read_public(write(tmp_path / "g.pt", buffer.getvalue()))
 
 
+def test_a_torch_file_whose_entry_begins_beyond_any_file_is_refused(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02N.")
+    content = buffer.getvalue()
+    begin, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
+    extra = struct.pack("<HHQ", 1, 8, 2**63 + 5)  # of zip64: where the entry begins
+    entry = bytearray(content[begin:end]) + extra
+    entry[30:32], entry[42:46] = struct.pack("<H", len(extra)), b"\xff" * 4
+    tail = bytearray(content[end:])
+    tail[12:16] = struct.pack("<I", len(entry))
+    with pytest.raises(SnapshotError, match="damaged"):
+        read_public(write(tmp_path / "g.pt", content[:begin] + entry + tail))
+
+
 @pytest.mark.parametrize("name", ["network.pkl", "g.pt"])
 @pytest.mark.parametrize("content", [b"", b"\x80", b"hello", b"PK\x03\x04", b"\x80\x04.", b"\x80\x04N."])
 def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path, name, content):
     with pytest.raises(SnapshotError, match="not imported: ") as error:
         read_public(write(tmp_path / name, content))
     assert "\n" not in str(error.value)
+
+
+def test_a_file_larger_than_any_checkpoint_is_not_even_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(importing, "_MOST_BYTES", 99)
+    with pytest.raises(SnapshotError, match="100 bytes, more than any public checkpoint"):
+        read_public(write(tmp_path / "network.pkl", b"x" * 100))
 
 
 def test_a_folder_and_a_missing_file_are_named(tmp_path):

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from networks.interface import Noise
+from networks.interface import ImageSpec, Noise
+from networks.layers import RESAMPLE_TAPS
 from networks.public.importing import read_public
 from networks.snapshot import fill, load_generator, read_snapshot
 from networks.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from tests.support.public_files import (
+    GENERATOR,
     Persistent,
     augment_pipe,
     golden_stylegan3,
@@ -16,12 +18,14 @@ from tests.support.public_files import (
     official_discriminator,
     official_generator,
     pickled,
+    random_network,
     tiny_discriminator,
     tiny_generator,
     write,
 )
 from torch_utils.config import from_json
 from torch_utils.errors import SnapshotError
+from torch_utils.ops.upfirdn2d import setup_filter
 
 CONST = Noise(mode="const")
 
@@ -71,8 +75,9 @@ def test_a_stylegan3_pickle_with_golden_numbers_gives_the_golden_pictures(shared
     assert np.abs(image.detach().numpy() - golden["img"]).max() < 1e-4
 
 
-_L0, _L3 = "synthesis.L0_36_24", "synthesis.L3_36_24"
+_L0, _L3, _TORGB = "synthesis.L0_36_24", "synthesis.L3_36_24", "synthesis.L14_32_3"
 STYLEGAN3_REFUSED = {
+    "filter where there is none": (_TORGB, {"_buffers": {"up_filter": torch.ones(12)}}, "up_filter is another filter"),
     "another filter": (_L0, {"_buffers": {"up_filter": torch.ones(12)}}, "L0_36_24.up_filter is another filter"),
     "another rate": (_L3, {"tmp_sampling_rate": 64}, "L3_36_24.tmp_sampling_rate is 64, here it is 32"),
     "another cutoff": (_L3, {"out_cutoff": 2.0}, "L3_36_24.out_cutoff is 2.0, here it is 3.36"),
@@ -81,6 +86,13 @@ STYLEGAN3_REFUSED = {
     "kernel of five": (_L0, {"conv_kernel": 5}, "conv_kernel is 5, here it can be 1 or 3"),
     "layers without end": ("synthesis", {"num_layers": 10**9}, "synthesis.num_layers is 1000000000"),
     "long filters": ("synthesis", {"_init_kwargs": {"filter_size": 10**6}}, "filter_size is 1000000"),
+    "cutoff beyond the picture": (
+        "synthesis",
+        {"_init_kwargs": {"first_cutoff": 100.0, "first_stopband": 120.0}},
+        "generator.first_cutoff: 100.0 is not possible. Use a number below 16",
+    ),
+    "stop band that is none": ("synthesis", {"_init_kwargs": {"last_stopband_rel": 0.5}}, "last_stopband_rel: 0.5 is"),
+    "no features": ("synthesis", {"_init_kwargs": {"channel_base": 4}}, "generator.channel_base: 4 is not possible"),
     "cutoff that is none": ("synthesis", {"_init_kwargs": {"first_cutoff": float("nan")}}, "first_cutoff is nan"),
 }
 
@@ -109,6 +121,33 @@ def test_a_pickle_of_any_protocol_comes_back_to_the_bit(tmp_path, protocol, c_di
     assert info.image_spec.label_dim == c_dim
     assert tensors.keys() == expected.keys()
     assert [name for name in expected if not tensors[name].equal(expected[name])] == []
+
+
+def as_columns(array):
+    return np.asfortranarray(array)
+
+
+def as_big_endian(array):
+    return array.astype(">f4")
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("change", [np.asarray, as_columns, as_big_endian])
+def test_arrays_stand_for_tensors_however_they_lie_in_memory(tmp_path, protocol, change):
+    held = generator_with("mapping.fc0")
+    weight = tiny_generator().mapping.layers[0].weight.detach()
+    module_of(held["G_ema"], "mapping.fc0").state["_parameters"]["weight"] = change(weight.numpy())
+    loaded = load_generator(write(tmp_path / "network.pkl", pickled(held, protocol)))
+    assert loaded.network.mapping.layers[0].weight.equal(weight)
+
+
+def test_tensors_that_look_into_one_storage_get_their_own_part_of_it(tmp_path):
+    held, numbers = generator_with("mapping"), torch.randn(24)
+    module_of(held["G_ema"], "mapping").state["_buffers"]["w_avg"] = numbers[16:]
+    module_of(held["G_ema"], "mapping.fc0").state["_parameters"]["bias"] = numbers[0:16:2]
+    mapping = load_generator(write(tmp_path / "network.pkl", pickled(held))).network.mapping
+    assert mapping.w_mean.equal(numbers[16:])
+    assert mapping.layers[0].bias.equal(numbers[0:16:2])
 
 
 OPTIONS = [
@@ -147,6 +186,21 @@ def test_the_story_tells_source_data_and_digest_but_no_folder(tmp_path):
     assert "/home/me" not in str(info)
 
 
+def test_grey_networks_and_names_in_capitals_are_read(tmp_path):
+    spec = ImageSpec(resolution=16, channels=1)
+    network = random_network(GENERATOR.build(spec))
+    loaded = load_generator(write(tmp_path / "NETWORK.PKL", pickled({"G_ema": official_generator(network)})))
+    assert loaded.info.image_spec == spec
+    z = torch.randn(2, 8)
+    assert loaded.network(z, noise=CONST).equal(network(z, noise=CONST))
+
+
+def test_buffers_that_are_not_saved_are_left_out(tmp_path):
+    held = with_buffer("mapping", passing=torch.ones(3))
+    module_of(held["G_ema"], "mapping").state["_non_persistent_buffers_set"] = {"passing"}
+    read_public(write(tmp_path / "network.pkl", pickled(held)))
+
+
 def test_what_is_of_no_use_is_named(tmp_path):
     path = write(tmp_path / "network.pkl", pickled(network_pickle(extra=1, cur_nimg=25_000)))
     assert read_public(path).notes == ("of no use here: cur_nimg, extra",)
@@ -176,13 +230,67 @@ def with_buffer(module: str, **buffers):
     return held
 
 
+def one_tensor_under_many_names(values):
+    """Little in the file; each name would have a copy of its own."""
+    return with_buffer("mapping", **{f"a{i}": values for i in range(300)})
+
+
+def entries_that_hold_nothing():
+    """Modules that share one long dict of nothing: every one of them would walk through it."""
+    held = generator_with("")
+    nothing = Persistent("Module", {"_parameters": dict.fromkeys(range(1000))})
+    held["G_ema"].state["_modules"].update({f"m{i}": nothing for i in range(100)})
+    return held
+
+
 def looping():
     record = Persistent("Generator", {"_modules": {}})
     record.state["_modules"]["again"] = Persistent("Module", record.state)
     return {"G_ema": record}
 
 
+def with_buffers_in(module: str, **buffers):
+    """A module more in the mapping network."""
+    held = generator_with("")
+    module_of(held["G_ema"], "mapping").state["_modules"][module] = Persistent("Module", {"_buffers": buffers})
+    return held
+
+
+def with_discriminator(module: str, **attributes):
+    record = official_discriminator(tiny_discriminator(3))
+    module_of(record, module).state.update(attributes)
+    return network_pickle(3, D=record)
+
+
 REFUSED = {
+    "D's other activation": (with_discriminator("b8.conv1", activation="relu"), "D: b8.conv1.activation is 'relu'"),
+    "D's other mapping": (with_discriminator("mapping", num_layers=2), "D: mapping.num_layers is 2, here it can be 8"),
+    "D's faster mapping": (with_discriminator("mapping.fc3", bias_gain=1.0), "D: mapping.fc3.bias_gain is 1.0"),
+    "G of another kind": (
+        network_pickle(G=official_generator(tiny_generator(architecture="resnet"))),
+        "G and G_ema have different options",
+    ),
+    "G of another size": (network_pickle(G=official_generator(tiny_generator(resolution=8))), "G and G_ema have diff"),
+    "filter that is nearly ours": (
+        with_buffer("synthesis.b8", resample_filter=setup_filter(RESAMPLE_TAPS) + 1e-3),
+        "b8.resample_filter is another",
+    ),
+    "two tensors of one name": (
+        with_buffers_in("layers.0", weight=torch.ones(8, 8)),
+        "mapping.layers.0.weight and another tensor get one name",
+    ),
+    "one array under many names": (one_tensor_under_many_names(np.zeros(10**6, np.uint8)), "more numbers than any"),
+    "one tensor under many names": (one_tensor_under_many_names(torch.zeros(10**6).bool()), "more numbers than any"),
+    "entries that hold nothing": (entries_that_hold_nothing(), "more modules and tensors than any network"),
+    "name without end": (with_buffer("mapping", **{"x" * 10**6: torch.ones(1)}), "a name of 1000000 characters, 'xxx"),
+    "number without end": (
+        generator_with("synthesis", _modules={"b" + "9" * 5000: Persistent("Module", {})}),
+        "a name of 5001 characters, 'b999",
+    ),
+    "bias that is one number": (
+        generator_with("mapping.fc0", _parameters={"weight": torch.ones(8, 8), "bias": torch.tensor(1.0)}),
+        "mapping.fc0.bias has 1 features, here it can be w_dim, 8",
+    ),
     "other activation": (generator_with("synthesis.b8.conv1", activation="relu"), "b8.conv1.activation is 'relu'"),
     "other mapping": (generator_with("mapping.fc1", activation="swish"), "mapping.fc1.activation is 'swish'"),
     "two clamps": (generator_with("synthesis.b8.conv1", conv_clamp=3), "b8.conv1.conv_clamp is 3, elsewhere None"),

@@ -26,6 +26,17 @@ def test_a_checkpoint_gives_the_pictures_of_the_network_it_was_made_of(tmp_path,
     torch.testing.assert_close(loaded.network(z, psi=0.7, noise=CONST), network(z, psi=0.7, noise=CONST))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_numbers_of_any_precision_are_read_as_they_are(tmp_path, dtype):
+    network = tiny_generator()
+    held = {"g_ema": {name: tensor.to(dtype) for name, tensor in rosinality_state(network).items()}}
+    held["latent_avg"] = network.mapping.w_mean.to(dtype)
+    loaded = load_generator(write(tmp_path / "g.pt", saved_by_torch(held)))
+    assert loaded.network.mapping.w_mean.equal(network.mapping.w_mean.to(dtype).float())
+    const = network.state_dict()["blocks.0.const"]
+    assert loaded.network.state_dict()["blocks.0.const"].equal(const.to(dtype).float())
+
+
 def test_g_is_kept_and_the_rest_is_named(tmp_path):
     network = tiny_generator()
     held = checkpoint(network, g=rosinality_state(network), d={"a": torch.ones(1)}, d_optim={"state": {}})
@@ -58,6 +69,15 @@ REFUSED = {
     "other filter": (
         changed(lambda h: h["g_ema"].update({"convs.0.conv.blur.kernel": torch.ones(4, 4)})),
         "convs.0.conv.blur.kernel is another filter than ours",
+    ),
+    "one tensor under many names": (
+        changed(lambda h: h["g_ema"].update(dict.fromkeys(map(str, range(300)), torch.zeros(10**6).half()))),
+        "it has more numbers than any network",
+    ),
+    "no tensor": (changed(lambda h: h["g_ema"].update(step=1)), "not all in it are tensors"),
+    "g of another size": (
+        checkpoint(tiny_generator(), g=rosinality_state(tiny_generator(resolution=8))),
+        "g and g_ema have different sizes",
     ),
     "no generator": ({"g_ema": {"a": torch.ones(1)}}, "not the generator of a StyleGAN2 .pt"),
     "mean of another width": (changed(lambda h: h.update(latent_avg=torch.ones(3))), "its latent_avg is no style"),
