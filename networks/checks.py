@@ -11,6 +11,22 @@ def require(condition: bool, path: str, value: object, remedy: str) -> None:
         raise ConfigError(f"{path}: {value} is not possible. {remedy}")
 
 
+def check_sizes(network: str, config: object, *names: str) -> None:
+    """What configs of networks have in common: positive sizes, and a number format and clamp that can be."""
+    for name in names:
+        require(getattr(config, name) > 0, f"{network}.{name}", getattr(config, name), "Use a positive number.")
+    clamp, low = getattr(config, "clamp", None), getattr(config, "num_low_precision_res", 0)
+    require(clamp is None or clamp > 0, f"{network}.clamp", clamp, "Use a positive number, or null for none.")
+    require(low >= 0, f"{network}.num_low_precision_res", low, "Use 0 or more.")
+
+
+def check_mapping(config: object) -> None:
+    """What every generator's config has for its mapping network."""
+    check_sizes("generator", config, "z_dim", "w_dim", "mapping_layers", "mapping_lr_multiplier")
+    decay = getattr(config, "w_mean_decay", 0)
+    require(0 <= decay <= 1, "generator.w_mean_decay", decay, "Use a number from 0 to 1.")
+
+
 def check_width(network: str, channel_base: int, resolution: int) -> None:
     """The highest resolution must get at least one feature map."""
     require(

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from networks.checks import check_resolution, check_width, require
+from networks.checks import check_resolution, check_sizes, check_width, require
 from networks.growth import Growing, shrink
 from networks.interface import Discriminator, ImageSpec, Precision, compute_dtype
 from networks.layers import Conv, FullyConnected, MinibatchDeviation, channels_at, resolutions_up_to
@@ -30,8 +30,7 @@ class StyleGAN1DiscriminatorConfig:
     num_low_precision_res: int = 4
 
     def __post_init__(self):
-        for name in ("channel_base", "channel_max", "minibatch_group"):
-            require(getattr(self, name) > 0, f"discriminator.{name}", getattr(self, name), "Use a positive number.")
+        check_sizes("discriminator", self, "channel_base", "channel_max", "minibatch_group")
         require(
             self.minibatch_channels >= 0, "discriminator.minibatch_channels", self.minibatch_channels, "Use 0 or more."
         )

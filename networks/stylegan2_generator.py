@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from networks.checks import check_resolution, check_width, require
+from networks.checks import check_mapping, check_resolution, check_sizes, check_width
 from networks.interface import Generator, ImageSpec, Noise, Precision, compute_dtype
 from networks.layers import (
     RESAMPLE_TAPS,
@@ -45,9 +45,8 @@ class StyleGAN2GeneratorConfig:
     num_low_precision_res: int = 4
 
     def __post_init__(self):
-        for name in ("z_dim", "w_dim", "mapping_layers", "channel_base", "channel_max"):
-            require(getattr(self, name) > 0, f"generator.{name}", getattr(self, name), "Use a positive number.")
-        require(0 <= self.w_mean_decay <= 1, "generator.w_mean_decay", self.w_mean_decay, "Use a number from 0 to 1.")
+        check_mapping(self)
+        check_sizes("generator", self, "channel_base", "channel_max")
 
     def build(self, image_spec: ImageSpec) -> "StyleGAN2Generator":
         """A freshly initialised generator for these pictures."""

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from networks.checks import check_resolution, check_width, require
+from networks.checks import check_mapping, check_resolution, check_sizes, check_width, require
 from networks.fourier_input import FourierInput
 from networks.interface import Generator, ImageSpec, Noise, Precision, compute_dtype
 from networks.layers import FullyConnected, demodulation
@@ -19,6 +19,7 @@ from torch_utils.ops.convolution import pixelwise
 from torch_utils.ops.filtered_lrelu import filtered_lrelu
 
 _LEAST_CUTOFF = 0.001  # a thousandth of a wave over the picture
+_MOST_MARGIN = 256  # pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +56,15 @@ class StyleGAN3GeneratorConfig:
     num_low_precision_res: int = 4
 
     def __post_init__(self):
-        for name in ("z_dim", "w_dim", "mapping_layers", "channel_base", "channel_max", "filter_taps"):
-            require(getattr(self, name) > 0, f"generator.{name}", getattr(self, name), "Use a positive number.")
-        for name in ("w_mean_decay", "magnitude_decay"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, f"generator.{name}", value, "Use a number from 0 to 1.")
+        check_mapping(self)
+        check_sizes("generator", self, "channel_base", "channel_max", "filter_taps")
+        decay = self.magnitude_decay
+        require(0 <= decay <= 1, "generator.magnitude_decay", decay, "Use a number from 0 to 1.")
         critical = self.num_critical
         enough = 0 <= critical < self.num_layers
         require(enough, "generator.num_critical", critical, "Use 0 or more, below generator.num_layers.")
         require(self.lrelu_upsampling in (1, 2, 4), "generator.lrelu_upsampling", self.lrelu_upsampling, "Use 1, 2, 4.")
-        require(self.margin >= 0, "generator.margin", self.margin, "Use 0 or more.")
+        require(0 <= self.margin <= _MOST_MARGIN, "generator.margin", self.margin, f"Use 0 to {_MOST_MARGIN}.")
         require(
             _LEAST_CUTOFF <= self.first_cutoff < self.first_stopband,
             "generator.first_cutoff",
@@ -89,6 +89,9 @@ class StyleGAN3GeneratorConfig:
         limit = image_spec.resolution / 2
         remedy = f"Use a number below {limit:g}, the highest frequency of {image_spec.resolution} pixels."
         require(self.first_cutoff < limit, "generator.first_cutoff", self.first_cutoff, remedy)
+        last = limit * self.last_stopband_rel
+        remedy = f"Use a number up to {last:g}, where the last layers' begins."
+        require(self.first_stopband <= last, "generator.first_stopband", self.first_stopband, remedy)
         check_width("generator", self.channel_base, image_spec.resolution)
         after = bands(
             image_spec.resolution,

@@ -20,9 +20,12 @@ def transfer(path: Path, state: TrainingState) -> list[str]:
     Returns:
         A report: one line per network, naming every tensor that stays freshly initialised or is not used.
     Raises:
-        SnapshotError: unreadable, or nothing in it fits (other architecture).
+        SnapshotError: unreadable, of another kind of generator, or nothing in it fits (other sizes).
     """
     info, tensors = read_snapshot(path, prefixes=("ema.", "generator.", "discriminator."))
+    kind, ours = info.generator.kind, state.config.generator.kind
+    if kind != ours:
+        raise SnapshotError(f"--resume {path}: its generator is {kind}, this run's {ours}. Use a preset of its kind.")
     if info.image_spec.label_sets != state.ema.image_spec.label_sets:
         tensors = {name: tensor for name, tensor in tensors.items() if _LABELS not in name}
     average = _part(tensors, "ema")

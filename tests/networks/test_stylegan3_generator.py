@@ -157,8 +157,9 @@ def test_reduced_precision_stays_finite_and_near(dtype, monkeypatch):
         ({"num_critical": 14}, "generator.num_critical: 14 is not possible. Use 0 or more, below"),
         ({"lrelu_upsampling": 3}, "generator.lrelu_upsampling: 3 is not possible. Use 1, 2, 4"),
         ({"first_cutoff": 9.0}, "generator.first_cutoff: 9.0 is not possible. Use a number from 0.001 on, below"),
-        ({"margin": -1}, "generator.margin: -1 is not possible"),
-        ({"w_mean_decay": 1.5}, "generator.w_mean_decay: 1.5 is not possible. Use a number from 0 to 1"),
+        ({"margin": -1}, "generator.margin: -1 is not possible. Use 0 to 256"),
+        ({"margin": 257}, "generator.margin: 257 is not possible. Use 0 to 256"),
+        ({"filter_taps": 0}, "generator.filter_taps: 0 is not possible. Use a positive number"),
         ({"magnitude_decay": -0.1}, "generator.magnitude_decay: -0.1 is not possible. Use a number from 0 to 1"),
         ({"last_stopband_rel": 0.0}, "generator.last_stopband_rel: 0.0 is not possible. Use a number above 1"),
         ({"last_stopband_rel": 1.0}, "generator.last_stopband_rel: 1.0 is not possible. Use a number above 1"),
@@ -177,6 +178,7 @@ def test_what_cannot_be_built_is_refused_by_name(options, message):
             {"first_cutoff": 8.0, "first_stopband": 9.0},
             "generator.first_cutoff: 8.0 is not possible. Use a number below 8, the highest frequency of 16 pixels",
         ),
+        ({"first_stopband": 10.0}, "generator.first_stopband: 10.0 is not possible. Use a number up to 9.849"),
     ],
 )
 def test_what_pictures_of_this_size_cannot_have_is_refused_by_name(options, message):

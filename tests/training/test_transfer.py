@@ -51,6 +51,13 @@ def test_transfer_between_networks_that_do_not_fit_is_refused(parent, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_transfer_between_kinds_of_generators_is_refused_by_their_names(parent, tmp_path):
+    data, run = parent
+    with pytest.raises(SnapshotError, match="its generator is stylegan2, this run's stylegan1. Use a preset of its"):
+        start(data, tmp_path / "run", kimg=0.016, resume=run.snapshot, cfg="stylegan1")
+    assert not (tmp_path / "run").exists()
+
+
 def test_transfer_from_ema_alone_starts_g_from_the_average(parent, tmp_path):
     data, _ = parent
     run = start(data, tmp_path / "parent", kimg=0.016, snapshot_parts="ema")
