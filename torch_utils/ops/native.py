@@ -28,7 +28,7 @@ OpsMode = Literal["auto", "cuda", "reference"]
 
 # What the plain bodies cost, as measured; named when they must do.
 SLOWER = {
-    "cpu": "a training iteration takes about 1.7 times as long (64 pixels, one thread, docs/results.md)",
+    "cpu": "a training iteration takes about twice as long (64 pixels, one thread, docs/results.md)",
     "cuda": "a training iteration takes 1.3 to 1.9 times as long, StyleGAN3's 6 to 10 times (H200, docs/results.md)",
 }
 
