@@ -2,8 +2,8 @@
 //
 // Four by four results take 36 products for each pair of channels, not 144 (Lavin and Gray 2015, "Fast Algorithms for
 // Convolutional Neural Networks", F(4x4, 3x3)): tiles of 6x6 pixels and the 3x3 taps are each transformed into 36
-// numbers, multiplied place by place, summed over channels, and transformed back. So at each place there is a product of
-// matrices, tiles by channels. The gradient of the weights is the adjoint of the same steps.
+// numbers, multiplied place by place, summed over channels, and transformed back. So at each place there is a product
+// of matrices, tiles by channels. The gradient of the weights is the adjoint of the same steps.
 //
 // Channels lie side by side and are worked on a vector at a time. Results do not depend on how many threads there are:
 // they share out tiles, and sums over tiles are taken in parts whose number depends on the sizes alone.
@@ -32,7 +32,9 @@ int64_t parts_of(int64_t tiles, int64_t sums) {
 }
 
 // x with the channels of a pixel side by side.
-Tensor by_pixels(const Tensor& x) { return laid_out_as(x, new_pictures(x, x.size(2), x.size(3), true)); }
+Tensor by_pixels(const Tensor& x) {
+  return channels_last(x) ? x : laid_out_as(x, new_pictures(x, x.size(2), x.size(3), true));
+}
 
 // [N, channels, H, W] as x lies in memory.
 Tensor as_given(const Tensor& by_pixel, const Tensor& x) {

@@ -138,8 +138,8 @@ class Numbers {
   std::unique_ptr<W[]> room_;
 };
 
-// Some tiles, transformed: for each place a matrix [tiles, padded channels]. What pads them is never looked at: products
-// with it land in padding again.
+// Some tiles, transformed: for each place a matrix [tiles, padded channels]. What pads them is never looked at:
+// products with it land in padding again.
 template <class W>
 class Transformed {
  public:
