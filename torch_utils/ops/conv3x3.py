@@ -38,7 +38,8 @@ def conv3x3(x: Tensor, w: Tensor) -> Tensor:
     """Equals torch.nn.functional.conv2d(x, w, padding=1).
 
     The compiled body (CPU) takes a quarter of the products (Lavin and Gray 2015, F(4x4, 3x3)). It rounds more coarsely,
-    in float32 to 1e-6 of the results' deviation; what is infinite or no number makes all of its tile of 4x4 pixels NaN.
+    in float32 by 1e-6 of the results' deviation on average, ten times that at worst; what is infinite or no number
+    makes all of its tile of 4x4 pixels NaN.
 
     Args:
         x: [N, I, H, W].
