@@ -1,61 +1,39 @@
-// The steps of a 3x3 convolution by Winograd's F(4x4, 3x3): tiles, their transforms, and the products between.
+// The steps of a 3x3 convolution by Winograd's F(4x4, 3x3): tiles, their transforms in both dimensions, and the
+// products between.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <type_traits>
 #include <vector>
 
+#include "conv3x3_transforms.h"
 #include "cpu.h"
-
-// Small arrays of vectors stay in registers only where every loop over them is unrolled and every function inlined.
-#define KAOKORE_UNROLL _Pragma("GCC unroll 16")
-#define KAOKORE_INLINE inline __attribute__((always_inline))
+#include "vectors.h"
 
 namespace kaokore {
 
 constexpr int kResults = 4;  // rows of results in a tile, and columns
 constexpr int kPlaces = 36;  // numbers of a transformed tile
 
-// A vector as wide as the processor's, and how many rows of one or two vectors its registers hold: of tiles in the
-// product with the taps, of channels in the sum over tiles.
+// How many rows of one or two vectors the processor's registers hold: of tiles in the product with the taps, of
+// channels in the sum over tiles.
 template <class W>
 struct Registers {
-#if defined(__AVX512F__)
-  static constexpr int kBytes = 64, kRows = 12, kSummed = 8;
-#elif defined(__AVX__)
-  static constexpr int kBytes = 32, kRows = 6, kSummed = 4;
-#elif defined(__aarch64__)
-  static constexpr int kBytes = 16, kRows = 12, kSummed = 8;
+#if defined(__AVX512F__) || defined(__aarch64__)
+  static constexpr int kRows = 12, kSummed = 8;
 #else
-  static constexpr int kBytes = 16, kRows = 6, kSummed = 4;
+  static constexpr int kRows = 6, kSummed = 4;
 #endif
-  static constexpr int kLanes = kBytes / sizeof(W);
-  typedef W Vector __attribute__((vector_size(kBytes)));
+  static constexpr int kLanes = kVectorLanes<W>;
 };
-
-template <class W>
-using Vector = typename Registers<W>::Vector;
 
 // Channels are filled up with zeros to whole vectors, and to whole groups of what is summed together.
 template <class W>
 int64_t padded(int64_t channels) {
   constexpr int64_t group = std::max(Registers<W>::kLanes, Registers<W>::kSummed);
   return (channels + group - 1) / group * group;
-}
-
-template <class W>
-Vector<W> load(const W* from) {
-  Vector<W> v;
-  std::memcpy(&v, from, sizeof v);
-  return v;
-}
-
-template <class W>
-void store(const Vector<W>& v, W* to) {
-  std::memcpy(to, &v, sizeof v);
 }
 
 // Some channels of a pixel as a vector: all that it holds, or the last `count`, with zeros after them.
@@ -169,73 +147,6 @@ class Transformed {
   const int64_t channels_, pitch_;
   Numbers<W> numbers_;
 };
-
-// Winograd's transforms in one dimension, each followed by its adjoint where that is needed too. The polynomials are
-// evaluated at 0, ±√½, ±√2 and infinity, whose errors are half of those with the usual ±1, ±2.
-constexpr double kRootOfHalf = 0.70710678118654752440, kRootOfTwo = 1.41421356237309504880;
-
-// B^T d: six pixels → six places.
-template <class V, class W = std::decay_t<decltype(V{}[0])>>
-KAOKORE_INLINE void transform_pixels(const V (&d)[6], V (&v)[6]) {
-  constexpr W a = kRootOfHalf, b = kRootOfTwo;
-  const V even_a = d[4] - 2 * d[2], odd_a = a * d[3] - b * d[1];
-  const V even_b = d[4] - d[2] * W(0.5), odd_b = b * d[3] - a * d[1];
-  v[0] = d[0] - d[2] * W(2.5) + d[4];
-  v[1] = even_a + odd_a;
-  v[2] = even_a - odd_a;
-  v[3] = even_b + odd_b;
-  v[4] = even_b - odd_b;
-  v[5] = d[1] - d[3] * W(2.5) + d[5];
-}
-
-// G g: three taps → six places.
-template <class V, class W = std::decay_t<decltype(V{}[0])>>
-KAOKORE_INLINE void transform_taps(const V (&g)[3], V (&u)[6]) {
-  constexpr W a = -2 * kRootOfHalf / 3, b = kRootOfTwo / 6, third = 1.0 / 3;
-  const V even_a = -third * (2 * g[0] + g[2]), odd_a = a * g[1];
-  const V even_b = third * (g[0] * W(0.5) + g[2]), odd_b = b * g[1];
-  u[0] = g[0];
-  u[1] = even_a + odd_a;
-  u[2] = even_a - odd_a;
-  u[3] = even_b + odd_b;
-  u[4] = even_b - odd_b;
-  u[5] = g[2];
-}
-
-// G^T u: six places → three taps.
-template <class V, class W = std::decay_t<decltype(V{}[0])>>
-KAOKORE_INLINE void gather_taps(const V (&u)[6], V (&g)[3]) {
-  constexpr W a = -2 * kRootOfHalf / 3, b = kRootOfTwo / 6, third = 1.0 / 3;
-  const V sum_a = u[1] + u[2], sum_b = u[3] + u[4];
-  g[0] = u[0] + third * (sum_b * W(0.5) - 2 * sum_a);
-  g[1] = a * (u[1] - u[2]) + b * (u[3] - u[4]);
-  g[2] = third * (sum_b - sum_a) + u[5];
-}
-
-// A^T m: six places → four results.
-template <class V, class W = std::decay_t<decltype(V{}[0])>>
-KAOKORE_INLINE void gather_results(const V (&m)[6], V (&y)[4]) {
-  constexpr W a = kRootOfHalf, b = kRootOfTwo;
-  const V sum_a = m[1] + m[2], sum_b = m[3] + m[4], odd_a = a * (m[1] - m[2]), odd_b = b * (m[3] - m[4]);
-  y[0] = m[0] + sum_a + sum_b;
-  y[1] = odd_a + odd_b;
-  y[2] = sum_a * W(0.5) + 2 * sum_b;
-  y[3] = odd_a * W(0.5) + 2 * odd_b + m[5];
-}
-
-// A d: the gradients of four results → six places.
-template <class V, class W = std::decay_t<decltype(V{}[0])>>
-KAOKORE_INLINE void transform_gradients(const V (&d)[4], V (&e)[6]) {
-  constexpr W a = kRootOfHalf, b = kRootOfTwo;
-  const V even_a = d[0] + d[2] * W(0.5), odd_a = a * (d[1] + d[3] * W(0.5));
-  const V even_b = d[0] + 2 * d[2], odd_b = b * (d[1] + 2 * d[3]);
-  e[0] = d[0];
-  e[1] = even_a + odd_a;
-  e[2] = even_a - odd_a;
-  e[3] = even_b + odd_b;
-  e[4] = even_b - odd_b;
-  e[5] = d[3];
-}
 
 // A vector of channels out of a few rows of a picture, column by column; beyond its borders there are zeros.
 template <class W, bool kWhole, int kRows, class S>

@@ -4,6 +4,7 @@
 // fine row as the least common multiple of `up` and `down`, both filters are sums of shifted streams: vectors all along.
 #include "cpu.h"
 #include "filtered_lrelu.h"
+#include "vectors.h"
 
 #include <cstring>
 #include <numeric>
@@ -11,20 +12,8 @@
 namespace kaokore {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32;
-#else
-constexpr int kVectorBytes = 16;
-#endif
-
 template <class W>
-struct VectorOf {
-  typedef W Type __attribute__((vector_size(kVectorBytes)));
-};
-template <class W>
-constexpr int64_t kLanes = kVectorBytes / sizeof(W);
+constexpr int64_t kLanes = kVectorLanes<W>;
 
 template <class W>
 int64_t whole_vectors(int64_t length) {
@@ -60,7 +49,7 @@ struct Terms {
  private:
   template <int N>
   void sum_vectors(W* out, int64_t at) const {
-    using V = typename VectorOf<W>::Type;
+    using V = Vector<W>;
     V sums[N] = {};
     for (size_t k = 0; k < sources.size(); ++k) {
       const W weight = weights[k];
