@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from torch_utils.ops.differentiable import differentiable
+
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
@@ -98,7 +100,7 @@ def bias_act(
     activation = ACTIVATIONS[act]
     alpha = activation.alpha if alpha is None else alpha
     gain = activation.gain if gain is None else gain
-    return torch.ops.kaokore.bias_act(x, b, dim, act, float(alpha), float(gain), clamp)
+    return _bias_act(x, b, dim, act, float(alpha), float(gain), clamp)
 
 
 def reads_output(act: str, alpha: float, gain: float) -> bool:
@@ -206,8 +208,8 @@ def _save_forward(ctx, inputs, output):
 def _backward(ctx, dy):
     seen, b = ctx.saved_tensors
     if ctx.needs_input_grad[1]:
-        return *torch.ops.kaokore.bias_act_gradients(dy, seen, b, *ctx.options), None, None, None, None, None
-    return torch.ops.kaokore.bias_act_backward(dy, seen, b, *ctx.options), None, None, None, None, None, None
+        return *_bias_act_gradients(dy, seen, b, *ctx.options), None, None, None, None, None
+    return bias_act_backward(dy, seen, b, *ctx.options), None, None, None, None, None, None
 
 
 def _save_backward(ctx, inputs, output):
@@ -218,7 +220,7 @@ def _save_backward(ctx, inputs, output):
 def _double_backward(ctx, g):
     dy, seen, b = ctx.saved_tensors
     dim, act, alpha, gain, clamp = ctx.options
-    d_dy = torch.ops.kaokore.bias_act_backward(g, seen, b, *ctx.options) if ctx.needs_input_grad[0] else None
+    d_dy = bias_act_backward(g, seen, b, *ctx.options) if ctx.needs_input_grad[0] else None
     curvature = ACTIVATIONS[act].curvature
     if curvature is None or not any(ctx.needs_input_grad[1:3]):
         return d_dy, None, None, None, None, None, None, None
@@ -236,6 +238,6 @@ def _double_backward_of_both(ctx, g_dx, g_db):
     return _double_backward(ctx, g)
 
 
-torch.library.register_autograd("kaokore::bias_act", _backward, setup_context=_save_forward)
-torch.library.register_autograd("kaokore::bias_act_backward", _double_backward, setup_context=_save_backward)
-torch.library.register_autograd("kaokore::bias_act_gradients", _double_backward_of_both, setup_context=_save_backward)
+_bias_act = differentiable("bias_act", save=_save_forward, backward=_backward)
+bias_act_backward = differentiable("bias_act_backward", save=_save_backward, backward=_double_backward)
+_bias_act_gradients = differentiable("bias_act_gradients", save=_save_backward, backward=_double_backward_of_both)

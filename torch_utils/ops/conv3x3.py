@@ -8,6 +8,7 @@ convolutions too. So two operators are all there is.
 import torch
 from torch import Tensor
 
+from torch_utils.ops.differentiable import differentiable
 from torch_utils.ops.layout import layout_of
 
 # Where the compiled body is the faster one: enough channels to fill a vector, enough tiles of 4x4 pixels to be worth
@@ -47,7 +48,7 @@ def conv3x3(x: Tensor, w: Tensor) -> Tensor:
     Returns:
         [N, O, H, W], in memory as x.
     """
-    return torch.ops.kaokore.conv3x3(x, w, False)
+    return _conv3x3(x, w, False)
 
 
 def plain(x: Tensor, w: Tensor, transposed: bool) -> Tensor:
@@ -87,11 +88,11 @@ def _save(ctx, inputs, output):
 
 def _backward(ctx, dy):
     x, w = ctx.saved_tensors
-    ops, dx, dw = torch.ops.kaokore, None, None
+    dx = dw = None
     if ctx.needs_input_grad[0]:
-        dx = ops.conv3x3(dy, w, not ctx.transposed)
+        dx = _conv3x3(dy, w, not ctx.transposed)
     if ctx.needs_input_grad[1]:
-        dw = ops.conv3x3_weight(x, dy) if ctx.transposed else ops.conv3x3_weight(dy, x)
+        dw = _conv3x3_weight(x, dy) if ctx.transposed else _conv3x3_weight(dy, x)
     return dx, dw, None
 
 
@@ -101,10 +102,10 @@ def _save_both(ctx, inputs, output):
 
 def _weight_backward(ctx, g):
     dy, x = ctx.saved_tensors
-    d_dy = torch.ops.kaokore.conv3x3(x, g, False) if ctx.needs_input_grad[0] else None
-    d_x = torch.ops.kaokore.conv3x3(dy, g, True) if ctx.needs_input_grad[1] else None
+    d_dy = _conv3x3(x, g, False) if ctx.needs_input_grad[0] else None
+    d_x = _conv3x3(dy, g, True) if ctx.needs_input_grad[1] else None
     return d_dy, d_x
 
 
-torch.library.register_autograd("kaokore::conv3x3", _backward, setup_context=_save)
-torch.library.register_autograd("kaokore::conv3x3_weight", _weight_backward, setup_context=_save_both)
+_conv3x3 = differentiable("conv3x3", save=_save, backward=_backward)
+_conv3x3_weight = differentiable("conv3x3_weight", save=_save_both, backward=_weight_backward)

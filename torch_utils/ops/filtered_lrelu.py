@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from torch_utils.ops import upfirdn2d, upfirdn2d_plain
+from torch_utils.ops.differentiable import differentiable
 from torch_utils.ops.upfirdn2d import filter_size, four_sides
 
 # Of a sample of the fine picture; four to a byte, the leftmost in the lowest bits. Outside the picture nothing passes.
@@ -59,7 +60,7 @@ def filtered_lrelu(
     fd = torch.ones(1, 1, device=x.device) if fd is None else fd
     keep = torch.is_grad_enabled() and (x.requires_grad or (b is not None and b.requires_grad))
     factors = upfirdn2d.pair(up), upfirdn2d.pair(down), four_sides(padding)
-    y, _ = torch.ops.kaokore.filtered_lrelu(x, b, fu, fd, *factors, flip, float(slope), float(gain), clamp, keep)
+    y, _ = _filtered_lrelu(x, b, fu, fd, *factors, flip, float(slope), float(gain), clamp, keep)
     return y
 
 
@@ -223,9 +224,7 @@ def _transposed(dy: Tensor, ctx) -> Tensor:
         sides += [before, (size - 1) * up[axis] + taps_up + taps_down - 1 - grown - before]
         shifts.append(offset[axis] + padding[2 * axis] - taps_up + 1)
     gain = ctx.gain * (up[0] * up[1]) / (down[0] * down[1])
-    return torch.ops.kaokore.filtered_lrelu_signed(
-        dy, signs, fd, fu, down, up, sides, shifts, not ctx.flip, ctx.slope, gain
-    )
+    return _filtered_lrelu_signed(dy, signs, fd, fu, down, up, sides, shifts, not ctx.flip, ctx.slope, gain)
 
 
 def _save(ctx, inputs, output):
@@ -255,5 +254,5 @@ def _backward_signed(ctx, g):
     return _transposed(g, ctx), *(None,) * 10
 
 
-torch.library.register_autograd("kaokore::filtered_lrelu", _backward, setup_context=_save)
-torch.library.register_autograd("kaokore::filtered_lrelu_signed", _backward_signed, setup_context=_save_signed)
+_filtered_lrelu = differentiable("filtered_lrelu", save=_save, backward=_backward)
+_filtered_lrelu_signed = differentiable("filtered_lrelu_signed", save=_save_signed, backward=_backward_signed)

@@ -8,7 +8,8 @@ import torch
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-NAMESPACE = "kaokore"
+from torch_utils.ops.differentiable import NAMESPACE
+
 # The plain body is registered for every device, so it also fills the slot of a device that nobody has. A call that is
 # sent to that slot runs it on tensors of any device.
 _NOBODYS = torch._C.DispatchKeySet(torch._C.DispatchKey.PrivateUse3)

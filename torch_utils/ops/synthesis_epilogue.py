@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from torch_utils.ops import bias_act as _bias_act  # noqa: F401 - defines the operator of the second derivative
+from torch_utils.ops.bias_act import bias_act_backward
+from torch_utils.ops.differentiable import differentiable
 
 
 def synthesis_epilogue(
@@ -35,7 +36,7 @@ def synthesis_epilogue(
     Source: Karras et al. 2020 (StyleGAN2), figure 2c.
     """
     assert alpha > 0 and gain > 0, "the backward tells the slope from the sign of the output"
-    return torch.ops.kaokore.synthesis_epilogue(x, scale, noise, b, float(alpha), float(gain), clamp)
+    return _synthesis_epilogue(x, scale, noise, b, float(alpha), float(gain), clamp)
 
 
 _OPTIONS = "float alpha, float gain, float? clamp"
@@ -122,7 +123,7 @@ def _save(ctx, inputs, output):
 def _backward(ctx, dy):
     y, x, scale = ctx.saved_tensors
     has_noise = ctx.noise_shape is not None
-    dx, d_scale, d_noise, db = torch.ops.kaokore.synthesis_epilogue_backward(dy, y, x, scale, has_noise, *ctx.options)
+    dx, d_scale, d_noise, db = _synthesis_epilogue_backward(dy, y, x, scale, has_noise, *ctx.options)
     if has_noise:
         d_noise = d_noise.sum_to_size(ctx.noise_shape)
     return dx, d_scale if scale is not None else None, d_noise if has_noise else None, db, None, None, None
@@ -137,7 +138,7 @@ def _double_backward(ctx, g_dx, g_scale, g_noise, g_b):
     """The backward is linear in dy, and in x and scale for its part: the slope itself is constant in pieces."""
     dy, y, x, scale = ctx.saved_tensors
     options = (1, "lrelu", *ctx.options)
-    dz = torch.ops.kaokore.bias_act_backward(dy, y, None, *options)
+    dz = bias_act_backward(dy, y, None, *options)
     g_dz = g_dx if scale is None else g_dx * scale[:, :, None, None]
     g_dz = g_dz + g_b[:, None, None]
     if ctx.has_noise:
@@ -147,8 +148,10 @@ def _double_backward(ctx, g_dx, g_scale, g_noise, g_b):
         g_dz = g_dz + g_scale[:, :, None, None] * x
         d_x = g_scale[:, :, None, None] * dz
         d_scale = (g_dx * dz).sum(dim=[2, 3])
-    return torch.ops.kaokore.bias_act_backward(g_dz, y, None, *options), None, d_x, d_scale, None, None, None, None
+    return bias_act_backward(g_dz, y, None, *options), None, d_x, d_scale, None, None, None, None
 
 
-torch.library.register_autograd("kaokore::synthesis_epilogue", _backward, setup_context=_save)
-torch.library.register_autograd("kaokore::synthesis_epilogue_backward", _double_backward, setup_context=_save_backward)
+_synthesis_epilogue = differentiable("synthesis_epilogue", save=_save, backward=_backward)
+_synthesis_epilogue_backward = differentiable(
+    "synthesis_epilogue_backward", save=_save_backward, backward=_double_backward
+)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torch_utils.ops.differentiable import differentiable
 from torch_utils.ops.layout import layout_of
 from torch_utils.ops.upfirdn2d_plain import filter_size, output_size, plain
 
@@ -72,7 +73,7 @@ def upfirdn2d(
     Source: Karras et al. 2019 and 2020; conventions in golden/INDEX.md.
     """
     f = torch.ones(1, 1, device=x.device) if f is None else f
-    return torch.ops.kaokore.upfirdn2d(x, f, pair(up), pair(down), four_sides(padding), flip, float(gain))
+    return _upfirdn2d(x, f, pair(up), pair(down), four_sides(padding), flip, float(gain))
 
 
 def upsample2d(
@@ -172,8 +173,8 @@ def _backward(ctx, dy):
         size_in, size_out = ctx.in_size[1 - axis], ctx.out_size[1 - axis]
         after = size_in * ctx.up[axis] - size_out * ctx.down[axis] + ctx.padding[2 * axis] - ctx.up[axis] + 1
         sides += [before, after]
-    dx = torch.ops.kaokore.upfirdn2d(dy, f, ctx.down, ctx.up, sides, not ctx.flip, ctx.gain)
+    dx = _upfirdn2d(dy, f, ctx.down, ctx.up, sides, not ctx.flip, ctx.gain)
     return dx, None, None, None, None, None, None
 
 
-torch.library.register_autograd("kaokore::upfirdn2d", _backward, setup_context=_save)
+_upfirdn2d = differentiable("upfirdn2d", save=_save, backward=_backward)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from torch_utils.ops.differentiable import differentiable
+
 _BILINEAR, _ZEROS = 0, 0  # aten's numbers for the mode and for what lies outside
 
 
@@ -24,7 +26,7 @@ def warp(x: Tensor, matrices: Tensor, size: Sequence[int]) -> Tensor:
     Returns:
         [N, C, height, width]
     """
-    return torch.ops.kaokore.warp(x, matrices, list(size))
+    return _warp(x, matrices, list(size))
 
 
 torch.library.define("kaokore::warp", "(Tensor x, Tensor matrices, int[] size) -> Tensor")
@@ -76,12 +78,12 @@ def _save(ctx, inputs, output):
 
 
 def _backward(ctx, dy):
-    return torch.ops.kaokore.warp_backward(dy, *ctx.saved_tensors, ctx.size), None, None
+    return _warp_backward(dy, *ctx.saved_tensors, ctx.size), None, None
 
 
 def _double_backward(ctx, g):
-    return torch.ops.kaokore.warp(g, *ctx.saved_tensors, ctx.size), None, None
+    return _warp(g, *ctx.saved_tensors, ctx.size), None, None
 
 
-torch.library.register_autograd("kaokore::warp", _backward, setup_context=_save)
-torch.library.register_autograd("kaokore::warp_backward", _double_backward, setup_context=_save)
+_warp = differentiable("warp", save=_save, backward=_backward)
+_warp_backward = differentiable("warp_backward", save=_save, backward=_double_backward)

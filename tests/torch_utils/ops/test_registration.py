@@ -5,8 +5,8 @@ import torch
 from torch.library import opcheck
 
 from torch_utils.ops.cases import CASES, Case, Pictures
+from torch_utils.ops.differentiable import NAMESPACE
 from torch_utils.ops.native import load_ops
-from torch_utils.ops.plain import NAMESPACE
 
 PICTURES = {"cpu": Pictures(dtype=torch.float64), "cuda": Pictures(dtype=torch.float64, device="cuda")}
 
