@@ -12,6 +12,21 @@ namespace kaokore {
 constexpr int64_t kBand = 6144;      // elements of a band of rows: half of a first-level cache
 constexpr int64_t kRowLength = 128;  // planes are taken together until their rows are about this long
 
+// Calls body(first), …, body(count - 1) by blocks whose size the compiler knows; returns the number of the next.
+template <int64_t Size, class Body>
+int64_t run_blocks(int64_t first, int64_t count, const Body& body) {
+  for (; first + Size <= count; first += Size)
+#pragma omp simd
+    for (int64_t i = 0; i < Size; ++i) body(first + i);
+  return first;
+}
+
+// Calls body(0), …, body(count - 1): rows may be as short as one vector.
+template <class Body>
+void in_blocks(int64_t count, const Body& body) {
+  run_blocks<1>(run_blocks<4>(run_blocks<8>(0, count, body), count, body), count, body);
+}
+
 // Every `step` outputs the pattern of taps repeats, `stride` inputs further on. So inputs are kept by their place
 // modulo `stride`, outputs by theirs modulo `step`, and each phase of the output is a sum of shifted inputs.
 struct Phases {
@@ -78,23 +93,23 @@ class GroupFilter {
   void load(const S* row, int64_t place) {
     W* to = loaded_.data() + place;
     if (phases_.stride == 1) {
-      for (int64_t i = 0; i < x_.in; ++i) to[i - phases_.lowest] = W(row[i]);
-    } else if (phases_.stride == 2) {  // a constant, for the compiler's sake
-      deal<2>(row, to);
+      to -= phases_.lowest;
+      in_blocks(x_.in, [=](int64_t i) { to[i] = W(row[i]); });
+    } else if (phases_.stride == 2) {
+      deal(row, to);
     } else {
       for (int64_t i = 0; i < x_.in; ++i) to[place_of(i)] = W(row[i]);
     }
   }
 
-  // Every Stride-th pixel next to each other, in one stretch for each residue.
-  template <int64_t Stride>
+  // Pixels with even numbers next to each other, and those with odd ones.
   void deal(const S* row, W* to) {
-    for (int64_t residue = 0; residue < Stride; ++residue) {
-      const int64_t first = ((residue + phases_.lowest) % Stride + Stride) % Stride;  // the first pixel that goes there
-      W* stretch = to + place_of(first);
-      const int64_t length = (x_.in - first + Stride - 1) / Stride;
-      for (int64_t j = 0; j < length; ++j) stretch[j] = W(row[first + Stride * j]);
-    }
+    W *even = to + place_of(0), *odd = to + place_of(1);
+    in_blocks(x_.in / 2, [=](int64_t j) {
+      even[j] = W(row[2 * j]);
+      odd[j] = W(row[2 * j + 1]);
+    });
+    if (x_.in % 2) even[x_.in / 2] = W(row[x_.in - 1]);
   }
 
   int64_t place_of(int64_t i) const {
@@ -125,13 +140,13 @@ class GroupFilter {
 
   void store(const W* line, S* row) const {
     if (phases_.step == 1) {
-      for (int64_t i = 0; i < x_.out; ++i) row[i] = S(line[i]);
-    } else if (phases_.step == 2) {  // a constant, for the compiler's sake
+      in_blocks(x_.out, [=](int64_t i) { row[i] = S(line[i]); });
+    } else if (phases_.step == 2) {
       const W* odd = line + pitch_;
-      for (int64_t j = 0; j < x_.out / 2; ++j) {
+      in_blocks(x_.out / 2, [=](int64_t j) {
         row[2 * j] = S(line[j]);
         row[2 * j + 1] = S(odd[j]);
-      }
+      });
       if (x_.out % 2) row[x_.out - 1] = S(line[x_.out / 2]);
     } else {
       for (int64_t i = 0; i < x_.out; ++i) row[i] = S(line[i % phases_.step * pitch_ + i / phases_.step]);
