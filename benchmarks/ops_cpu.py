@@ -44,7 +44,7 @@ from training.augment.pipeline import AugmentPipe
 CPU = torch.device("cpu")
 SHAPES = [(16, 64, 16, 16), (16, 32, 32, 32), (16, 16, 64, 64), (1, 64, 256, 256)]
 LAYOUTS = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}  # networks use the first
-ROUNDS, TURNS = 15, 3
+ROUNDS, TURNS = 15, 7  # many turns of whole iterations: where memory is shared, one may be off by a fifth
 RESAMPLING = {"up 2": ([2, 2], [1, 1], [2, 1, 2, 1], 4.0), "down 2": ([1, 1], [2, 2], [1, 1, 1, 1], 1.0)}
 # As in StyleGAN3's networks for 256 pixels: picture, up, down, whether the filter for downsampling is radial.
 FILTERED = [
@@ -119,6 +119,22 @@ def epilogue_both(x: Tensor, *, compiled: bool) -> Call:
     scale, noise = torch.rand(x.shape[:2]), torch.randn(x.shape[0], 1, *x.shape[2:])
     b, dy, options = torch.randn(x.shape[1]), torch.randn_like(x), (0.2, 2**0.5, None)
     return lambda: backward(dy, forward(x, scale, noise, b, *options), x, scale, True, *options)
+
+
+def call_rows(rounds: int) -> list[dict[str, Any]]:
+    """What a call costs where there is next to nothing to compute, against a call through torch's dispatcher."""
+    inputs = bias_act_inputs(torch.randn(1, 4, 2, 2).requires_grad_())
+    rest = dict(zip(("dim", "act", "alpha", "gain", "clamp"), inputs[2:], strict=True))
+    short, long = partial(bias_act_module.bias_act, *inputs[:2], **rest), partial(torch.ops.kaokore.bias_act, *inputs)
+    dy, shape, slow = torch.ones(1, 4, 2, 2), [1, 4, 2, 2], "the dispatcher's road"
+
+    def derived(call: Callable[[], Tensor]) -> Call:
+        return lambda: torch.autograd.grad(call(), inputs[0], dy)
+
+    return [
+        row("a call of bias_act, gradients kept for", shape, slow, [long, short], rounds),
+        row("a call of bias_act and its gradient", shape, slow, [derived(long), derived(short)], rounds),
+    ]
 
 
 def filtered_lrelu_rows(rounds: int) -> list[dict[str, Any]]:
@@ -262,6 +278,7 @@ def main(threads: int, quick: bool, worker: str | None, rounds: int) -> None:
         calls = [bare_convolutions(256, 16384, 512), forward_g(Row("auto", 256, 16384, 512, 1, None))]
         if not quick:
             rows.append(row("generator forward", "256 pixels, channel base 16384", "bare convolutions", calls, ROUNDS))
+    rows += call_rows(1 if quick else 100 * ROUNDS)
     rows += filtered_lrelu_rows(1 if quick else ROUNDS)
     rows.append(iteration_row(threads, 1 if quick else rounds, 1 if quick else TURNS))
     for item in rows:
