@@ -23,12 +23,16 @@ inline Runs runs_of(const Tensor& x, int64_t dim) {
 template <Act A, bool FromOutput, class S>
 double backward_run(const S* dy, const S* seen, S* dx, int64_t length, Wide<S> bias, ActOptions<Wide<S>> options) {
   using W = Wide<S>;
+  const auto slope = [=](int64_t i) {
+    return bias_act_slope<A, FromOutput>(W(dy[i]), W(seen[i]) + bias, options);
+  };
+  if (options.limit >= 0) return sum_pieces<W>(length, dx, slope);
   W sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < length; ++i) {
-    const W slope = bias_act_slope<A, FromOutput>(W(dy[i]), W(seen[i]) + bias, options);
-    dx[i] = S(slope);
-    sum += slope;
+    const W of_this = slope(i);
+    dx[i] = S(of_this);
+    sum += of_this;
   }
   return sum;
 }

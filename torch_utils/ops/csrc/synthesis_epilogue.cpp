@@ -114,14 +114,31 @@ void backward_run(
     const S* dy, const S* y, const S* x, S* dx, Wide<S>* d_noise, int64_t pixels, Wide<S> scale, ActOptions<Wide<S>> o,
     double* sum_of_scale, double* sum_of_bias) {
   using W = Wide<S>;
+  const auto slope = [=](int64_t i) { return epilogue_slope<W>(W(dy[i]), W(y[i]), o); };
   W of_scale = 0, of_bias = 0;
-#pragma omp simd reduction(+ : of_scale, of_bias)
-  for (int64_t i = 0; i < pixels; ++i) {
-    const W dz = epilogue_slope<W>(W(dy[i]), W(y[i]), o);
-    dx[i] = S(dz * scale);
-    if constexpr (Noise) d_noise[i] += dz;
-    if constexpr (Scale) of_scale += dz * W(x[i]);
-    of_bias += dz;
+  const auto take = [&](int64_t first, int64_t count, const auto& slope_of) {
+    W scale_part = 0, bias_part = 0;
+#pragma omp simd reduction(+ : scale_part, bias_part)
+    for (int64_t i = first; i < first + count; ++i) {
+      const W dz = slope_of(i);
+      dx[i] = S(dz * scale);
+      if constexpr (Noise) d_noise[i] += dz;
+      if constexpr (Scale) scale_part += dz * W(x[i]);
+      bias_part += dz;
+    }
+    of_scale += scale_part;
+    of_bias += bias_part;
+  };
+  if (o.limit < 0) {
+    take(0, pixels, slope);
+  } else {
+    W dz[kPiece];
+    for (int64_t first = 0; first < pixels; first += kPiece) {
+      const int64_t count = std::min(kPiece, pixels - first);
+#pragma omp simd
+      for (int64_t i = 0; i < count; ++i) dz[i] = slope(first + i);
+      take(first, count, [&](int64_t i) { return dz[i - first]; });
+    }
   }
   *sum_of_scale = of_scale;
   *sum_of_bias = of_bias;
