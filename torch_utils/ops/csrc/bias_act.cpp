@@ -21,45 +21,97 @@ std::vector<int64_t> sizes_of(const Tensor& x) {
   return sizes;
 }
 
-// Calls element(i, bias of i) for all i, in parallel, where neighbours belong to different channels.
-template <class S, class Element>
-void for_each_in_rows(const Runs& runs, const S* bias, const Element& shared_element) {
+// What becomes of a number.
+template <Act A, class W>
+struct Value {
+  ActOptions<W> options;
+  W operator()(W, W x, W bias) const { return bias_act_value<A>(x + bias, options); }
+};
+
+template <Act A, bool FromOutput, class W>
+struct Slope {
+  ActOptions<W> options;
+  W operator()(W dy, W seen, W bias) const { return bias_act_slope<A, FromOutput>(dy, seen + bias, options); }
+};
+
+// Loops over a stretch whose elements share a bias, or have one each. All else is compiled once for all activations.
+template <class W>
+struct Loops {
+  ActOptions<W> options;
+  void (*one_bias)(const W* dy, const W* seen, W* to, int64_t count, W bias, ActOptions<W> options);
+  void (*biases)(const W* dy, const W* seen, W* to, int64_t count, const W* biases, ActOptions<W> options);
+};
+
+template <class Function, class W>
+void with_one_bias(const W* dy, const W* seen, W* to, int64_t count, W bias, ActOptions<W> options) {
+  const Function function{options};
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) to[i] = function(dy[i], seen[i], bias);
+}
+
+template <class Function, class W>
+void with_biases(const W* dy, const W* seen, W* to, int64_t count, const W* biases, ActOptions<W> options) {
+  const Function function{options};
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) to[i] = function(dy[i], seen[i], biases[i]);
+}
+
+template <class Function, class W>
+Loops<W> loops_of(ActOptions<W> options) {
+  return {options, with_one_bias<Function, W>, with_biases<Function, W>};
+}
+
+// Calls loop(dy, seen, to, count, first) over one stretch, with numbers in the type that is computed in.
+template <class S, class Loop>
+void compute(const S* dy, const S* seen, S* to, int64_t length, const Loop& loop) {
+  Reader<S> read_dy, read_seen;
+  Writer<S> write;
+  in_pieces<S>(length, [&](int64_t first, int64_t count) {
+    const Wide<S>* x = read_seen(seen + first, count);
+    const Wide<S>* up = dy == seen ? x : read_dy(dy + first, count);
+    loop(up, x, write.room(to + first), count, first);
+    write.put(to + first, count);
+  });
+}
+
+// All elements, in parallel, where neighbours belong to different channels.
+template <class S>
+void compute_rows(const Runs& runs, const S* bias, const S* dy, const S* seen, S* to, const Loops<Wide<S>>& loops) {
   using W = Wide<S>;
   const int64_t together = pixels_together(runs.channels), most = together * runs.channels;
   const std::vector<W> biases = repeated(bias, runs.channels, together);
   const int64_t chunks = (runs.numel + most - 1) / most;
   torch::stable::parallel_for(0, chunks, std::max<int64_t>(1, kGrain / most), [&](int64_t begin, int64_t end) {
-    const Element element = shared_element;
-    const W* b = biases.data();
     for (int64_t chunk = begin; chunk < end; ++chunk) {
-      const int64_t first = chunk * most, length = std::min(most, runs.numel - first);
-#pragma omp simd
-      for (int64_t k = 0; k < length; ++k) element(first + k, b[k]);
+      const int64_t at = chunk * most, length = std::min(most, runs.numel - at);
+      compute(dy + at, seen + at, to + at, length, [&](const W* up, const W* x, W* room, int64_t count, int64_t first) {
+        loops.biases(up, x, room, count, &biases[first], loops.options);
+      });
     }
   });
 }
 
 // The same whatever the layout; the bias is 0 where there is none. In pieces of fixed size: where a loop ends, and with it
 // which of its last elements are computed without vectors, does not depend on the number of threads.
-template <class S, class Element>
-void for_each_element(const Runs& runs, const S* bias, const Element& shared_element) {
+template <class S>
+void compute_all(const Runs& runs, const S* bias, const S* dy, const S* seen, S* to, const Loops<Wide<S>>& loops) {
   using W = Wide<S>;
-  if (bias != nullptr && runs.inner == 1 && runs.channels > 1) return for_each_in_rows(runs, bias, shared_element);
+  if (bias != nullptr && runs.inner == 1 && runs.channels > 1) return compute_rows(runs, bias, dy, seen, to, loops);
+  const auto stretch = [&](int64_t at, int64_t length, W b) {
+    compute(dy + at, seen + at, to + at, length, [&](const W* up, const W* x, W* room, int64_t count, int64_t) {
+      loops.one_bias(up, x, room, count, b, loops.options);
+    });
+  };
   const int64_t pieces = (runs.numel + kGrain - 1) / kGrain;
   torch::stable::parallel_for(0, pieces, 1, [&](int64_t first_piece, int64_t last_piece) {
-    const Element element = shared_element;  // its own copy: what is written cannot change the options it holds
     for (int64_t piece = first_piece; piece < last_piece; ++piece) {
       const int64_t begin = piece * kGrain, end = std::min(begin + kGrain, runs.numel);
-      if (bias == nullptr) {
-#pragma omp simd
-        for (int64_t i = begin; i < end; ++i) element(i, W(0));
-      } else {
-        for_each_run(runs, begin, end, [&](int64_t first, int64_t length, int64_t channel) {
-          const W b = bias[channel];
-#pragma omp simd
-          for (int64_t i = first; i < first + length; ++i) element(i, b);
+      if (bias == nullptr)
+        stretch(begin, end - begin, W(0));
+      else
+        for_each_run(runs, begin, end, [&](int64_t at, int64_t length, int64_t channel) {
+          stretch(at, length, W(bias[channel]));
         });
-      }
     }
   });
 }
@@ -104,14 +156,11 @@ Tensor bias_act(
   const Runs runs = runs_of(x, dim);
   with_type(x, "bias_act", [&](auto type) {
     using S = decltype(type);
-    const auto options = act_options<S>(alpha, gain, clamp);
+    using W = Wide<S>;
+    Loops<W> loops{};
+    with_act(act, [&](auto a) { loops = loops_of<Value<a.value, W>>(act_options<S>(alpha, gain, clamp)); });
     const S* in = data<S>(x);
-    S* out = out_data<S>(y);
-    with_act(act, [&](auto a) {
-      for_each_element<S>(runs, b ? data<S>(*b) : nullptr, [=](int64_t i, Wide<S> bias) {
-        out[i] = S(bias_act_value<a.value>(Wide<S>(in[i]) + bias, options));
-      });
-    });
+    compute_all(runs, b ? data<S>(*b) : nullptr, in, in, out_data<S>(y), loops);
   });
   return y;
 }
@@ -163,17 +212,14 @@ Tensor bias_act_backward(
   const Backward given("bias_act_backward", dy, seen, b, dim, act, alpha, gain);
   with_type(seen, "bias_act_backward", [&](auto type) {
     using S = decltype(type);
+    using W = Wide<S>;
     const auto options = act_options<S>(alpha, gain, clamp);
-    const S *in = data<S>(given.seen), *up = data<S>(given.dy);
-    S* out = out_data<S>(given.dx);
+    Loops<W> loops{};
     with_act(act, [&](auto a) {
-      const auto sweep = [&](auto output) {
-        for_each_element<S>(given.runs, given.bias<S>(), [=](int64_t i, Wide<S> bias) {
-          out[i] = S(bias_act_slope<a.value, output.value>(Wide<S>(up[i]), Wide<S>(in[i]) + bias, options));
-        });
-      };
-      given.from_output ? sweep(std::true_type{}) : sweep(std::false_type{});
+      loops = given.from_output ? loops_of<Slope<a.value, true, W>>(options)
+                                : loops_of<Slope<a.value, false, W>>(options);
     });
+    compute_all(given.runs, given.bias<S>(), data<S>(given.dy), data<S>(given.seen), out_data<S>(given.dx), loops);
   });
   return given.dx;
 }
@@ -193,16 +239,18 @@ std::tuple<Tensor, Tensor> bias_act_gradients(
   Tensor db = torch::stable::new_empty(seen, {channels});
   with_type(seen, "bias_act_gradients", [&](auto type) {
     using S = decltype(type);
-    const auto options = act_options<S>(alpha, gain, clamp);
-    std::vector<double> sums(channels, 0);
-    if (seen.numel() > 0) with_act(act, [&](auto a) {
-      const bool from_output = given.from_output;
-      const auto of_rows = from_output ? row_gradients<a.value, true, S> : row_gradients<a.value, false, S>;
-      const auto of_planes = from_output ? plane_gradients<a.value, true, S> : plane_gradients<a.value, false, S>;
-      (given.runs.inner == 1 ? of_rows : of_planes)(
-          data<S>(given.dy), data<S>(given.seen), given.bias<S>(), out_data<S>(given.dx), sums.data(), given.runs,
-          options);
+    using W = Wide<S>;
+    SlopeLoops<W> loops{};
+    with_act(act, [&](auto a) {
+      loops = given.from_output ? slope_loops<a.value, true, W>() : slope_loops<a.value, false, W>();
     });
+    loops.options = act_options<S>(alpha, gain, clamp);
+    std::vector<double> sums(channels, 0);
+    const auto sweep = given.runs.inner == 1 ? row_gradients<S> : plane_gradients<S>;
+    if (seen.numel() > 0)
+      sweep(
+          data<S>(given.dy), data<S>(given.seen), given.bias<S>(), out_data<S>(given.dx), sums.data(), given.runs,
+          loops);
     for (int64_t channel = 0; channel < channels; ++channel) out_data<S>(db)[channel] = S(Wide<S>(sums[channel]));
   });
   return {given.dx, db};

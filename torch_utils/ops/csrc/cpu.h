@@ -99,27 +99,6 @@ inline Tensor laid_out_as(const Tensor& x, const Tensor& like) {
   return copy;
 }
 
-// GCC turns a choice between numbers into vectors, and a sum, but not both in one loop. So where there are both, there are
-// two loops, over pieces that stay in the first-level cache.
-constexpr int64_t kPiece = 512;
-
-// out[i] = term(i), and their sum.
-template <class W, class S, class Term>
-W sum_pieces(int64_t length, S* out, const Term& shared_term) {
-  const Term term = shared_term;
-  W terms[kPiece], sum = 0;
-  for (int64_t first = 0; first < length; first += kPiece) {
-    const int64_t count = std::min(kPiece, length - first);
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) terms[i] = term(first + i);
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[first + i] = S(terms[i]);
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; ++i) sum += terms[i];
-  }
-  return sum;
-}
-
 // Where the channels of a pixel are neighbours, a few pixels are taken together, so that loops are long however few the
 // channels: what belongs to the channels is repeated for each of them.
 constexpr int64_t kTakenTogether = 512;  // elements

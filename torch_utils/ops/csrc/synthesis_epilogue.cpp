@@ -1,6 +1,6 @@
 // The synthesis epilogue and its backward on the CPU. One pass over memory each; sums are taken in a fixed order, so
 // the number of threads never changes a result.
-#include "cpu.h"
+#include "pieces.h"
 
 namespace kaokore {
 namespace {
@@ -22,29 +22,27 @@ struct Inputs {
 };
 
 // One channel of one sample: y = clamp(lrelu(x * scale + noise + bias) * gain).
-template <bool Noise, bool Clamp, class S>
-void forward_plane(const S* x, const S* noise, S* y, int64_t pixels, Wide<S> scale, Wide<S> bias, ActOptions<Wide<S>> o) {
-  using W = Wide<S>;
+template <bool Noise, bool Clamp, class W>
+void forward_plane(const W* x, const W* noise, W* y, int64_t pixels, W scale, W bias, ActOptions<W> o) {
 #pragma omp simd
   for (int64_t i = 0; i < pixels; ++i) {
-    W v = W(x[i]) * scale + bias;
-    if constexpr (Noise) v += W(noise[i]);
+    W v = x[i] * scale + bias;
+    if constexpr (Noise) v += noise[i];
     v = act_value<Act::lrelu>(v, o.alpha) * o.gain;
     if constexpr (Clamp) v = clamped(v, o.limit);
-    y[i] = S(v);
+    y[i] = v;
   }
 }
 
 // Neighbours of different channels: scale and shift (noise + bias) have one number for each.
-template <bool Clamp, class S>
-void forward_row(const S* x, const Wide<S>* scale, const Wide<S>* shift, S* y, int64_t length, ActOptions<Wide<S>> o) {
-  using W = Wide<S>;
+template <bool Clamp, class W>
+void forward_row(const W* x, const W* scale, const W* shift, W* y, int64_t length, ActOptions<W> o) {
 #pragma omp simd
   for (int64_t i = 0; i < length; ++i) {
-    W v = W(x[i]) * scale[i] + shift[i];
+    W v = x[i] * scale[i] + shift[i];
     v = act_value<Act::lrelu>(v, o.alpha) * o.gain;
     if constexpr (Clamp) v = clamped(v, o.limit);
-    y[i] = S(v);
+    y[i] = v;
   }
 }
 
@@ -69,6 +67,8 @@ void forward_pixels(const Inputs<S>& in, S* y, Shape shape, ActOptions<Wide<S>> 
   const int64_t grain = std::max<int64_t>(1, kGrain / (together * channels));
   torch::stable::parallel_for(0, shape.count * chunks, grain, [&](int64_t begin, int64_t end) {
     std::vector<W> scale(together * channels, W(1)), shift = bias;
+    Reader<S> read;
+    Writer<S> write;
     int64_t scaled = -1;  // the sample whose scale that is
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       const int64_t sample = chunk / chunks, first = chunk % chunks * together;
@@ -78,8 +78,13 @@ void forward_pixels(const Inputs<S>& in, S* y, Shape shape, ActOptions<Wide<S>> 
       if (in.noise)
         make_shift(bias.data(), in.noise + sample * in.noise_step + first, shift.data(), pixels, channels);
       const int64_t at = (sample * shape.pixels + first) * channels;
-      const auto body = o.limit >= 0 ? forward_row<true, S> : forward_row<false, S>;
-      body(in.x + at, scale.data(), shift.data(), y + at, pixels * channels, o);
+      const auto body = o.limit >= 0 ? forward_row<true, W> : forward_row<false, W>;
+      in_pieces<S>(pixels * channels, [&](int64_t offset, int64_t count) {
+        S* const to = y + at + offset;
+        const W* x = read(in.x + at + offset, count);
+        body(x, scale.data() + offset, shift.data() + offset, write.room(to), count, o);
+        write.put(to, count);
+      });
     }
   });
 }
@@ -90,13 +95,20 @@ void forward(const Inputs<S>& in, S* y, Shape shape, ActOptions<Wide<S>> o) {
   using W = Wide<S>;
   const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(shape.pixels, 1));
   torch::stable::parallel_for(0, shape.count * shape.channels, grain, [&](int64_t begin, int64_t end) {
+    Reader<S> read_x, read_noise;
+    Writer<S> write;
     for (int64_t plane = begin; plane < end; ++plane) {
       const int64_t sample = plane / shape.channels, start = plane * shape.pixels;
       const W scale = in.scale ? W(in.scale[plane]) : W(1), bias = in.bias[plane % shape.channels];
       const S* noise = in.noise ? in.noise + sample * in.noise_step : nullptr;
-      const auto body = noise ? (o.limit >= 0 ? forward_plane<true, true, S> : forward_plane<true, false, S>)
-                              : (o.limit >= 0 ? forward_plane<false, true, S> : forward_plane<false, false, S>);
-      body(in.x + start, noise, y + start, shape.pixels, scale, bias, o);
+      const auto body = noise ? (o.limit >= 0 ? forward_plane<true, true, W> : forward_plane<true, false, W>)
+                              : (o.limit >= 0 ? forward_plane<false, true, W> : forward_plane<false, false, W>);
+      in_pieces<S>(shape.pixels, [&](int64_t first, int64_t count) {
+        S* const to = y + start + first;
+        const W* added = noise ? read_noise(noise + first, count) : nullptr;
+        body(read_x(in.x + start + first, count), added, write.room(to), count, scale, bias, o);
+        write.put(to, count);
+      });
     }
   });
 }
@@ -108,22 +120,21 @@ struct Sums {
   explicit Sums(int64_t size) : scale(size), bias(size) {}
 };
 
-// One channel of one block of pixels: dx, its part of the noise gradient, and the sums for scale and bias.
-template <bool Scale, bool Noise, class S>
+// One channel of one stretch of pixels: dx, its part of the noise gradient, and of the sums for scale and bias.
+template <bool Scale, bool Noise, class W>
 void backward_run(
-    const S* dy, const S* y, const S* x, S* dx, Wide<S>* d_noise, int64_t pixels, Wide<S> scale, ActOptions<Wide<S>> o,
+    const W* dy, const W* y, const W* x, W* dx, W* d_noise, int64_t pixels, W scale, ActOptions<W> o,
     double* sum_of_scale, double* sum_of_bias) {
-  using W = Wide<S>;
-  const auto slope = [=](int64_t i) { return epilogue_slope<W>(W(dy[i]), W(y[i]), o); };
+  const auto slope = [=](int64_t i) { return epilogue_slope<W>(dy[i], y[i], o); };
   W of_scale = 0, of_bias = 0;
   const auto take = [&](int64_t first, int64_t count, const auto& slope_of) {
     W scale_part = 0, bias_part = 0;
 #pragma omp simd reduction(+ : scale_part, bias_part)
     for (int64_t i = first; i < first + count; ++i) {
       const W dz = slope_of(i);
-      dx[i] = S(dz * scale);
+      dx[i] = dz * scale;
       if constexpr (Noise) d_noise[i] += dz;
-      if constexpr (Scale) scale_part += dz * W(x[i]);
+      if constexpr (Scale) scale_part += dz * x[i];
       bias_part += dz;
     }
     of_scale += scale_part;
@@ -131,7 +142,7 @@ void backward_run(
   };
   if (o.limit < 0) {
     take(0, pixels, slope);
-  } else {
+  } else {  // GCC turns a choice between numbers into vectors, and a sum, but not both in one loop
     W dz[kPiece];
     for (int64_t first = 0; first < pixels; first += kPiece) {
       const int64_t count = std::min(kPiece, pixels - first);
@@ -140,8 +151,8 @@ void backward_run(
       take(first, count, [&](int64_t i) { return dz[i - first]; });
     }
   }
-  *sum_of_scale = of_scale;
-  *sum_of_bias = of_bias;
+  *sum_of_scale += of_scale;
+  *sum_of_bias += of_bias;
 }
 
 template <class S>
@@ -177,17 +188,26 @@ void backward_planes(
   const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(kBlock * shape.channels, 1));
   torch::stable::parallel_for(0, shape.count * blocks, grain, [&](int64_t begin, int64_t end) {
     W d_noise[kBlock];
+    Reader<S> read_dy, read_y, read_x;
+    Writer<S> write;
     for (int64_t task = begin; task < end; ++task) {
       const int64_t sample = task / blocks, block = task % blocks, first = block * kBlock;
       const int64_t pixels = std::min(kBlock, shape.pixels - first);
-      const auto body = in.scale ? (d.noise ? backward_run<true, true, S> : backward_run<true, false, S>)
-                                 : (d.noise ? backward_run<false, true, S> : backward_run<false, false, S>);
+      const auto body = in.scale ? (d.noise ? backward_run<true, true, W> : backward_run<true, false, W>)
+                                 : (d.noise ? backward_run<false, true, W> : backward_run<false, false, W>);
       std::fill(d_noise, d_noise + pixels, W(0));
       for (int64_t channel = 0; channel < shape.channels; ++channel) {
         const int64_t plane = sample * shape.channels + channel, at = plane * shape.pixels + first;
         const W scale = in.scale ? W(in.scale[plane]) : W(1);
         const int64_t part = task * shape.channels + channel;
-        body(dy + at, y + at, in.x + at, d.x + at, d_noise, pixels, scale, o, &sums.scale[part], &sums.bias[part]);
+        in_pieces<S>(pixels, [&](int64_t offset, int64_t count) {
+          const int64_t from = at + offset;
+          const W *up = read_dy(dy + from, count), *seen = read_y(y + from, count);
+          const W* x = in.scale ? read_x(in.x + from, count) : nullptr;
+          body(up, seen, x, write.room(d.x + from), d_noise + offset, count, scale, o, &sums.scale[part],
+               &sums.bias[part]);
+          write.put(d.x + from, count);
+        });
       }
       if (d.noise)
         for (int64_t i = 0; i < pixels; ++i) d.noise[sample * shape.pixels + first + i] = S(d_noise[i]);
@@ -197,18 +217,17 @@ void backward_planes(
 }
 
 // Neighbours of different channels: dx, dz (for the noise) and what each adds to the sums of its place.
-template <bool Scale, class S>
+template <bool Scale, class W>
 void backward_row(
-    const S* dy, const S* y, const S* x, const Wide<S>* scale, S* dx, Wide<S>* dz, Wide<S>* of_scale, Wide<S>* of_bias,
-    int64_t length, ActOptions<Wide<S>> o) {
-  using W = Wide<S>;
+    const W* dy, const W* y, const W* x, const W* scale, W* dx, W* dz, W* of_scale, W* of_bias, int64_t length,
+    ActOptions<W> o) {
 #pragma omp simd
   for (int64_t i = 0; i < length; ++i) {
-    const W slope = epilogue_slope<W>(W(dy[i]), W(y[i]), o);
-    dx[i] = S(slope * scale[i]);
+    const W slope = epilogue_slope<W>(dy[i], y[i], o);
+    dx[i] = slope * scale[i];
     dz[i] = slope;
     of_bias[i] += slope;
-    if constexpr (Scale) of_scale[i] += slope * W(x[i]);
+    if constexpr (Scale) of_scale[i] += slope * x[i];
   }
 }
 
@@ -234,6 +253,8 @@ void backward_pixels(
   Sums sums(shape.count * blocks * channels);
   torch::stable::parallel_for(0, shape.count * blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<W> scale(most, W(1)), dz(most), of_scale(most), of_bias(most);
+    Reader<S> read_dy, read_y, read_x;
+    Writer<S> write;
     for (int64_t block = begin; block < end; ++block) {
       const int64_t sample = block / blocks, start = block % blocks * a_block;
       if (in.scale) scale = repeated(in.scale + sample * channels, channels, together);
@@ -242,9 +263,15 @@ void backward_pixels(
       for (int64_t first = start; first < std::min(start + a_block, shape.pixels); first += together) {
         const int64_t pixels = std::min({together, shape.pixels - first, start + a_block - first});
         const int64_t at = (sample * shape.pixels + first) * channels;
-        const auto body = in.scale ? backward_row<true, S> : backward_row<false, S>;
-        body(dy + at, y + at, in.x + at, scale.data(), d.x + at, dz.data(), of_scale.data(), of_bias.data(),
-             pixels * channels, o);
+        const auto body = in.scale ? backward_row<true, W> : backward_row<false, W>;
+        in_pieces<S>(pixels * channels, [&](int64_t offset, int64_t count) {
+          const int64_t from = at + offset;
+          const W *up = read_dy(dy + from, count), *seen = read_y(y + from, count);
+          const W* x = in.scale ? read_x(in.x + from, count) : nullptr;
+          body(up, seen, x, &scale[offset], write.room(d.x + from), &dz[offset], &of_scale[offset], &of_bias[offset],
+               count, o);
+          write.put(d.x + from, count);
+        });
         if (d.noise) sum_pixels(dz.data(), d.noise + sample * shape.pixels + first, pixels, channels);
       }
       if (in.scale) add_by_channel(of_scale, channels, &sums.scale[block * channels]);

@@ -33,7 +33,11 @@ def test_every_activation_in_every_type_is_the_twin_of_the_plain_body(body, act,
     assert_both_twins(body, x, None, 1, act, 0.25, 1.5, clamp)
 
 
-@pytest.mark.parametrize("size", [(2, 3, 5, 7), (2, 8, 4, 4), (1, 1, 1, 1), (3, 16, 1, 1), (2, 5, 64, 1)])
+# The last two: planes and rows that are converted in more than one piece.
+@pytest.mark.parametrize(
+    "size",
+    [(2, 3, 5, 7), (2, 8, 4, 4), (1, 1, 1, 1), (3, 16, 1, 1), (2, 5, 64, 1), (2, 3, 35, 41), (2, 1100, 2, 1)],
+)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_layout_in_memory_does_not_matter(body, dtype, layout, size):
@@ -124,6 +128,18 @@ def test_clamped_results_get_no_gradient_however_the_limit_is_rounded(body, act,
     assert (y == torch.tensor(clamp, dtype=dtype)).all()
     seen = y if reads_output(act, 0.2, 1.0) else x
     assert (body.call(backward, x, seen, None, 1, act, 0.2, 1.0, clamp) == 0).all()
+
+
+@pytest.mark.parametrize("memory", ["contiguous", "channels last"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_types_are_rounded_as_torch_rounds(body, dtype, memory):
+    every = (
+        torch.arange(2**16, dtype=torch.int32).to(torch.uint16).view(dtype)
+    )  # every number there is, and what is none
+    x = LAYOUTS[memory](every.reshape(1, 16, 64, 64).to(body.device))
+    for gain in (1.0, 1.0 + 2**-8, 1 / 3):
+        y = body.call(forward, x, None, 1, "linear", 0.0, gain, None)
+        torch.testing.assert_close(y, (x.float() * gain).to(dtype), rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS)

@@ -25,7 +25,15 @@ FAULTS = {  # of an op: the file, the right text, the wrong one, and what is sai
     ),
     "a frame too narrow": ("warp", "warp.cpp", "kFrame = 2;", "kFrame = 1;", r"isnan\(\)"),
     "an element too many": (
-        *("bias_act", "bias_act.cpp", "i < end; ++i) element", "i <= end; ++i) element", READ_OR_WRITTEN_BEYOND),
+        *("bias_act", "bias_act.cpp"),
+        *(
+            "i < count; ++i) to[i] = function(dy[i], seen[i], bias)",
+            "i <= count; ++i) to[i] = function(dy[i], seen[i], bias)",
+        ),
+        READ_OR_WRITTEN_BEYOND,
+    ),
+    "a whole piece where less is left": (
+        *("bias_act", "pieces.h", "std::min(most, length - first)", "most", "AddressSanitizer: "),
     ),
     "no margin for taps": (
         *("upfirdn2d", "filter_pixels.h"),
@@ -33,7 +41,7 @@ FAULTS = {  # of an op: the file, the right text, the wrong one, and what is sai
     ),
     "a pixel too many": (
         *("synthesis_epilogue", "synthesis_epilogue.cpp"),
-        *("pixels * channels, o);", "(pixels + 1) * channels, o);", READ_OR_WRITTEN_BEYOND),
+        *("write.room(to), count, o);", "write.room(to), count + channels, o);", READ_OR_WRITTEN_BEYOND),
     ),
     "a row below the picture": ("conv3x3", "conv3x3.h", "y < height; }", "y <= height; }", READ_OR_WRITTEN_BEYOND),
     "a column right of the picture": (
