@@ -21,29 +21,33 @@ from typing import Any
 import click
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import record
 from benchmarks.convolutions import CONVOLUTIONS, bare_convolutions, convolution_calls
 from benchmarks.iterations import iteration_rounds
+from benchmarks.op_calls import (
+    Call,
+    bias_act_both,
+    bias_act_forward,
+    bias_act_inputs,
+    both,
+    by_plain_bodies,
+    epilogue_both,
+    filtered_layer,
+    warp_calls,
+    without_gradient,
+)
 from benchmarks.training_cpu import Row, forward_g, narrow_training
 from benchmarks.unfused import by_the_book, zero_insertion
 from torch_utils.memory import keep_freed_memory
 from torch_utils.ops import bias_act as bias_act_module
-from torch_utils.ops import synthesis_epilogue as epilogue_module
-from torch_utils.ops import warp as warp_module
-from torch_utils.ops.filtered_lrelu import filtered_lrelu
-from torch_utils.ops.lowpass import design_lowpass
 from torch_utils.ops.native import load_ops
-from torch_utils.ops.plain import plain_bodies
 from torch_utils.ops.upfirdn2d import setup_filter
-from training.augment.config import AugmentConfig
-from training.augment.draws import Draws
-from training.augment.pipeline import AugmentPipe
 
 CPU = torch.device("cpu")
 SHAPES = [(16, 64, 16, 16), (16, 32, 32, 32), (16, 16, 64, 64), (1, 64, 256, 256)]
 LAYOUTS = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}  # networks use the first
+CLAMP = 256.0  # as networks that compute in half precision have it
 ROUNDS, TURNS = 15, 7  # many turns of whole iterations: where memory is shared, one may be off by a fifth
 RESAMPLING = {"up 2": ([2, 2], [1, 1], [2, 1, 2, 1], 4.0), "down 2": ([1, 1], [2, 2], [1, 1, 1, 1], 1.0)}
 # As in StyleGAN3's networks for 256 pixels: picture, up, down, whether the filter for downsampling is radial.
@@ -54,8 +58,6 @@ FILTERED = [
     ((1, 32, 148, 148), 2, 2, True),
     ((1, 16, 276, 276), 2, 2, False),
 ]
-Call = Callable[[], object]
-Layer = Callable[[], tuple[Tensor, list[Tensor]]]  # a result, and what has gradients
 
 
 def medians(calls: list[Call], rounds: int) -> list[float]:
@@ -79,10 +81,16 @@ def op_rows(shape: tuple[int, ...], layout: str, rounds: int) -> list[dict[str, 
     """bias_act, the epilogue and upfirdn2d, forward and with backward; the slow ones on contiguous pictures always."""
     f, x = setup_filter([1, 3, 3, 1]), torch.randn(shape)
     y = x.to(memory_format=LAYOUTS[layout])
+
+    def pair(call: Callable[..., Call]) -> list[Call]:
+        return [call(x, compiled=False), call(y, compiled=True)]
+
     comparisons = {
-        "bias_act forward": [partial(bias_act_module.plain, *bias_act_inputs(x)), bias_act_forward(y)],
-        "bias_act forward and backward": [bias_act_both(x, compiled=False), bias_act_both(y, compiled=True)],
-        "epilogue forward and backward": [epilogue_both(x, compiled=False), epilogue_both(y, compiled=True)],
+        "bias_act forward": pair(bias_act_forward),
+        "bias_act forward and backward": pair(bias_act_both),
+        "bias_act forward, clamped": pair(partial(bias_act_forward, clamp=CLAMP)),
+        "bias_act forward and backward, clamped": pair(partial(bias_act_both, clamp=CLAMP)),
+        "epilogue forward and backward": pair(epilogue_both),
     }
     rows = [row(f"{what}, {layout}", list(shape), "plain body", calls, rounds) for what, calls in comparisons.items()]
     for what, (*factors, padding, gain) in RESAMPLING.items():
@@ -90,35 +98,6 @@ def op_rows(shape: tuple[int, ...], layout: str, rounds: int) -> list[dict[str, 
         calls = [partial(zero_insertion, x, *arguments), partial(torch.ops.kaokore.upfirdn2d, y, *arguments)]
         rows.append(row(f"upfirdn2d {what}, {layout}", list(shape), "zero insertion", calls, rounds))
     return rows
-
-
-def bias_act_inputs(x: Tensor) -> tuple[Any, ...]:
-    """x, a bias, and the options of StyleGAN2's leaky ReLU."""
-    return x, torch.randn(x.shape[1]), 1, "lrelu", 0.2, 2**0.5, None
-
-
-def bias_act_forward(x: Tensor) -> Call:
-    """The op alone."""
-    return partial(torch.ops.kaokore.bias_act, *bias_act_inputs(x))
-
-
-def bias_act_both(x: Tensor, *, compiled: bool) -> Call:
-    """Forward, gradient of x and gradient of the bias."""
-    ops, module = torch.ops.kaokore, bias_act_module
-    inputs, dy = bias_act_inputs(x), torch.randn_like(x)
-    if compiled:
-        return lambda: ops.bias_act_gradients(dy, ops.bias_act(*inputs), None, *inputs[2:])
-    return lambda: module.plain_backward(dy, module.plain(*inputs), None, *inputs[2:]).sum([0, 2, 3])
-
-
-def epilogue_both(x: Tensor, *, compiled: bool) -> Call:
-    """Forward and all four gradients."""
-    forward, backward = epilogue_module.plain, epilogue_module.plain_backward
-    if compiled:
-        forward, backward = torch.ops.kaokore.synthesis_epilogue, torch.ops.kaokore.synthesis_epilogue_backward
-    scale, noise = torch.rand(x.shape[:2]), torch.randn(x.shape[0], 1, *x.shape[2:])
-    b, dy, options = torch.randn(x.shape[1]), torch.randn_like(x), (0.2, 2**0.5, None)
-    return lambda: backward(dy, forward(x, scale, noise, b, *options), x, scale, True, *options)
 
 
 def call_rows(rounds: int) -> list[dict[str, Any]]:
@@ -150,63 +129,9 @@ def filtered_lrelu_rows(rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
-def filtered_layer(shape: tuple[int, ...], up: int, down: int, radial: bool) -> Layer:
-    """A result that is as large as StyleGAN3's layers make it, and what it was made of."""
-    fu, fd = design_lowpass(6 * up, 4, 8, 16 * up), design_lowpass(6 * down, 4, 8, 16 * down, radial=radial)
-    inputs = [torch.randn(shape).requires_grad_(), torch.randn(shape[1]).requires_grad_()]
-    padding = [3 * (up + down), 3 * (up + down) - 1] * 2
-    options = {"fu": fu, "fd": fd, "up": up, "down": down, "padding": padding, "clamp": 256.0}
-    return lambda: (filtered_lrelu(*inputs, **options), inputs)
-
-
-def without_gradient(layer: Layer) -> None:
-    """Forward, keeping nothing."""
-    with torch.no_grad():
-        layer()
-
-
-def both(layer: Layer) -> None:
-    """Forward and all gradients."""
-    y, inputs = layer()
-    torch.autograd.grad(y, inputs, torch.ones_like(y))
-
-
-def by_plain_bodies(call: Call) -> None:
-    """A call without compiled ops."""
-    with plain_bodies():
-        call()
-
-
-class Warps(TorchDispatchMode):
-    """Keeps the arguments of every warp that happens inside."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen: list[tuple[Any, ...]] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func is torch.ops.kaokore.warp.default:
-            self.seen.append(args)
-        return func(*args, **(kwargs or {}))
-
-
 def warp_rows(rounds: int) -> list[dict[str, Any]]:
     """The warp of an augmentation at its strongest, 16 pictures of 64 pixels, and its transpose."""
-    pipe, draws = AugmentPipe(AugmentConfig(pipe="bgc")), Draws(torch.Generator().manual_seed(0))
-    with Warps() as warps:
-        pipe(torch.randn(16, 3, 64, 64), 0.85, draws)
-    ((x, matrices, size),) = warps.seen
-    dy, back = torch.randn(*x.shape[:2], *size), list(x.shape[2:])
-    ops, calls = torch.ops.kaokore, {}
-    calls["warp forward"] = [
-        partial(warp_module.plain, x, matrices, size),
-        partial(ops.warp, x, matrices, size),
-    ]
-    calls["warp transpose"] = [
-        partial(warp_module.plain_backward, dy, matrices, back),
-        partial(ops.warp_backward, dy, matrices, back),
-    ]
-    shape = f"{list(x.shape)} to {list(size)}, as ADA at 64 pixels"
+    shape, calls = warp_calls()
     return [row(what, shape, "plain body", pair, rounds) for what, pair in calls.items()]
 
 
