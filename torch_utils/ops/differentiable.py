@@ -2,7 +2,8 @@
 
 torch reaches a derivative that is written in Python through its dispatcher: a call goes from Python to C++ to Python to
 C++, which costs more than the work on a small picture (docs/decisions/0014). Here a call of an ordinary program begins
-where that would end. A compiled graph, a transform of torch.func or an export goes through the dispatcher still.
+where that would end. Whoever writes programs down or transforms them (torch.compile, torch.export, torch.jit.trace,
+torch.func) sees the operator still.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,8 @@ import torch
 from torch import Tensor
 
 NAMESPACE = "kaokore"
-# torch's own guard, which its derivatives written in Python use. Without it only the short road is closed.
-_Below = getattr(torch._C, "_AutoDispatchBelowAutograd", None)
+# What torch's own derivatives written in Python use. Should a later torch lack one, only the short road is closed.
+_PRIVATE = ("_AutoDispatchBelowAutograd", "_are_functorch_transforms_active", "_is_tracing")
 
 Operator = Callable[..., Any]
 
@@ -30,12 +31,13 @@ def differentiable(name: str, *, save: Callable[..., None], backward: Callable[.
     """
     torch.library.register_autograd(f"{NAMESPACE}::{name}", backward, setup_context=save)
     op = getattr(getattr(torch.ops, NAMESPACE), name).default
-    if _Below is None:
+    if not all(hasattr(torch._C, private) for private in _PRIVATE):
         return op
-    below, apply = _Below, _function(name, op, _Below, save, backward).apply
+    below, transformed, traced = (getattr(torch._C, private) for private in _PRIVATE)
+    apply = _function(name, op, below, save, backward).apply
 
     def call(*arguments: Any) -> Any:
-        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        if torch.compiler.is_compiling() or transformed() or traced():
             return op(*arguments)
         if torch.is_grad_enabled() and any(isinstance(given, Tensor) and given.requires_grad for given in arguments):
             return apply(*arguments)

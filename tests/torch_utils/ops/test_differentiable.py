@@ -99,14 +99,21 @@ def test_nothing_is_kept_for_a_derivative_that_nobody_asks_for():
         assert bias_act.bias_act(torch.ones(1, 2, 3, 3), act="lrelu").is_inference()
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_traced_program_holds_the_op_itself():
+    x = torch.ones(1, 2, 3, 3, requires_grad=True)
+    traced = torch.jit.trace(lambda y: bias_act.bias_act(y, act="lrelu"), (x,), check_trace=False)
+    assert "kaokore::bias_act" in {node.kind() for node in traced.graph.nodes()}
+
+
 def test_a_transform_of_torch_func_goes_through_the_dispatcher():
     x = torch.arange(-6.0, 6.0).reshape(2, 2, 3)
     found = torch.func.vmap(lambda row: bias_act.bias_act(row, dim=0, act="lrelu"))(x)
     assert_close(found, bias_act.bias_act(x, act="lrelu"))
 
 
-def test_without_torchs_guard_the_op_itself_is_the_road(monkeypatch):
-    monkeypatch.setattr(differentiable, "_Below", None)
+def test_where_torch_lacks_what_the_road_needs_it_is_the_op_itself(monkeypatch):
+    monkeypatch.setattr(differentiable, "_PRIVATE", (*differentiable._PRIVATE, "_of_a_later_torch"))
     monkeypatch.setattr(torch.library, "register_autograd", lambda *_, **__: None)  # it has its derivative
     road = differentiable.differentiable("pretended", save=pretended_op._save, backward=pretended_op._backward)
     assert road is torch.ops.kaokore.pretended.default
