@@ -1,6 +1,6 @@
 """One step: a term's gradient over the slices of a batch, summed over all processes, checked, applied."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -58,7 +58,7 @@ def take_step(step: Step, players: Players, parts: list[Slice], batch_size: int)
 
     What is not finite is never applied: the step is left out, in every process, and the result says so.
     """
-    with only_trains(step.network, players):
+    with only_trains(_parameters(step.optimizer)):
         step.optimizer.zero_grad(set_to_none=True)
         outputs = [_accumulate(step, players, part, batch_size) for part in parts[:-1]]
         with step.gradients.last_backward():
@@ -81,19 +81,18 @@ def slices(phase: Phase, seed: int, step: int, images_seen: int) -> list[Slice]:
 
 
 class only_trains:  # noqa: N801 - reads as a phrase in a with statement
-    """Gradients for this network alone, frozen parameters excepted, while the block runs."""
+    """Gradients for these parameters while the block runs; outside of it none of either network asks for any."""
 
-    def __init__(self, network: torch.nn.Module, players: Players):
-        self.network, self.both = network, (players.generator, players.discriminator)
+    def __init__(self, parameters: Iterable[torch.nn.Parameter]):
+        self.parameters = list(parameters)
 
     def __enter__(self) -> None:
-        for network in self.both:
-            for parameter in network.parameters():
-                parameter.requires_grad_(network is self.network and not getattr(parameter, "frozen", False))
+        for parameter in self.parameters:
+            parameter.requires_grad_(True)
 
     def __exit__(self, *_: object) -> None:
-        for network in self.both:
-            network.requires_grad_(False)
+        for parameter in self.parameters:
+            parameter.requires_grad_(False)
 
 
 def _accumulate(step: Step, players: Players, part: Slice, batch_size: int) -> TermOutput:
