@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -28,8 +30,6 @@ def build(data_path, *settings, **flags) -> TrainingState:
 
 def gradients_of_first_step(state: TrainingState, batch_gpu: int) -> list[torch.Tensor]:
     """Of the D step, summed over slices, caught when the optimiser would apply them."""
-    from dataclasses import replace
-
     schedule = replace(state.config.schedule, batch_gpu=batch_gpu)
     step = next(step for step in state.steps if step.name == "D")
     caught = []
@@ -164,3 +164,18 @@ def test_nothing_of_a_step_that_was_skipped_is_absorbed(data_path):
 def test_the_demo_preset_augments_as_soon_as_it_is_asked_to(data_path):
     config = build(data_path, cfg="demo", aug="fixed", fixed_p=0.8).config
     assert (config.augment.pipe, config.augment.strength.p) == ("faces", 0.8)
+
+
+def test_gradients_are_asked_for_by_the_step_that_trains_alone(data_path):
+    state = build(data_path)
+    both = [*state.players.generator.parameters(), *state.players.discriminator.parameters()]
+    for step in state.steps:
+        asked = []
+
+        def watching(players, part, term=step.term, asked=asked):
+            asked.append([id(parameter) for parameter in both if parameter.requires_grad])
+            return term(players, part)
+
+        take_step(replace(step, term=watching), state.players, slices(state.phase, 0, 0, 0), state.phase.batch_size)
+        assert asked == [[id(parameter) for parameter in step.network.parameters()]] * 2
+        assert not any(parameter.requires_grad for parameter in both)

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import torch
 
 from tests.support.tiny_run import TINY, write_archive
@@ -8,7 +6,7 @@ from training.losses.adversarial import DiscriminatorWithR1, discriminator_logis
 from training.losses.r1 import R1
 from training.options import Flags, open_run
 from training.state import TrainingState
-from training.step import only_trains, slices, take_step
+from training.step import only_trains, slices
 
 CPU = torch.device("cpu")
 
@@ -31,21 +29,3 @@ def test_r1_at_every_step_is_no_step_of_its_own_and_slows_no_adam(tmp_path):
     state = TrainingState.build(config, load_training_data(archive, config.data, 0, CPU), CPU)
     assert [step.name for step in state.steps] == ["G", "path length", "D"]
     assert state.discriminator_adam.param_groups[0]["lr"] == config.optimizer.discriminator_lr
-
-
-def test_gradients_are_asked_for_by_the_step_that_trains_alone(tmp_path):
-    data = write_archive(tmp_path / "discs.zip")
-    config, _, archive = open_run(Flags(data=data, outdir=tmp_path / "run", gpus=0, batch=8, settings=TINY))
-    state = TrainingState.build(config, load_training_data(archive, config.data, 0, CPU), CPU)
-    both = [*state.players.generator.parameters(), *state.players.discriminator.parameters()]
-    parts = slices(state.phase, 0, 0, 0)
-    for step in state.steps:
-        asked = []
-
-        def watching(players, part, term=step.term, asked=asked):
-            asked += [parameter for parameter in both if parameter.requires_grad]
-            return term(players, part)
-
-        take_step(replace(step, term=watching), state.players, parts, state.phase.batch_size)
-        assert [id(parameter) for parameter in asked] == [id(parameter) for parameter in step.network.parameters()]
-        assert not any(parameter.requires_grad for parameter in both)
