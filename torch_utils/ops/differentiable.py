@@ -2,8 +2,7 @@
 
 torch reaches a derivative that is written in Python through its dispatcher: a call goes from Python to C++ to Python to
 C++, which costs more than the work on a small picture (docs/decisions/0014). Here a call of an ordinary program begins
-where that would end. Whoever writes programs down or transforms them (torch.compile, torch.export, torch.jit.trace,
-torch.func) sees the operator still.
+where that would end. Whoever writes programs down (torch.compile, torch.export, torch.jit.trace) still sees the op.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from torch import Tensor
 
 NAMESPACE = "kaokore"
 # What torch's own derivatives written in Python use. Should a later torch lack one, only the short road is closed.
-_PRIVATE = ("_AutoDispatchBelowAutograd", "_are_functorch_transforms_active", "_is_tracing")
+_PRIVATE = ("_AutoDispatchBelowAutograd", "_is_tracing")
 
 Operator = Callable[..., Any]
 
@@ -33,11 +32,11 @@ def differentiable(name: str, *, save: Callable[..., None], backward: Callable[.
     op = getattr(getattr(torch.ops, NAMESPACE), name).default
     if not all(hasattr(torch._C, private) for private in _PRIVATE):
         return op
-    below, transformed, traced = (getattr(torch._C, private) for private in _PRIVATE)
+    below, traced = (getattr(torch._C, private) for private in _PRIVATE)
     apply = _function(name, op, below, save, backward).apply
 
     def call(*arguments: Any) -> Any:
-        if torch.compiler.is_compiling() or transformed() or traced():
+        if torch.compiler.is_compiling() or traced():
             return op(*arguments)
         if torch.is_grad_enabled() and any(isinstance(given, Tensor) and given.requires_grad for given in arguments):
             return apply(*arguments)

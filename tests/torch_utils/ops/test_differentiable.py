@@ -106,7 +106,7 @@ def test_a_traced_program_holds_the_op_itself():
     assert "kaokore::bias_act" in {node.kind() for node in traced.graph.nodes()}
 
 
-def test_a_transform_of_torch_func_goes_through_the_dispatcher():
+def test_the_road_can_be_mapped_over_a_batch():
     x = torch.arange(-6.0, 6.0).reshape(2, 2, 3)
     found = torch.func.vmap(lambda row: bias_act.bias_act(row, dim=0, act="lrelu"))(x)
     assert_close(found, bias_act.bias_act(x, act="lrelu"))

@@ -61,7 +61,8 @@ Loops<W> loops_of(ActOptions<W> options) {
   return {options, with_one_bias<Function, W>, with_biases<Function, W>};
 }
 
-// Calls loop(dy, seen, to, count, first) over one stretch, with numbers in the type that is computed in.
+// Calls loop(dy, seen, to, count, first) over one stretch, with numbers in the type that is computed in. The forward op
+// has no dy and gives x for both.
 template <class S, class Loop>
 void compute(const S* dy, const S* seen, S* to, int64_t length, const Loop& loop) {
   Reader<S> read_dy, read_seen;
@@ -240,11 +241,11 @@ std::tuple<Tensor, Tensor> bias_act_gradients(
   with_type(seen, "bias_act_gradients", [&](auto type) {
     using S = decltype(type);
     using W = Wide<S>;
+    const auto options = act_options<S>(alpha, gain, clamp);
     SlopeLoops<W> loops{};
     with_act(act, [&](auto a) {
-      loops = given.from_output ? slope_loops<a.value, true, W>() : slope_loops<a.value, false, W>();
+      loops = given.from_output ? slope_loops<a.value, true>(options) : slope_loops<a.value, false>(options);
     });
-    loops.options = act_options<S>(alpha, gain, clamp);
     std::vector<double> sums(channels, 0);
     const auto sweep = given.runs.inner == 1 ? row_gradients<S> : plane_gradients<S>;
     if (seen.numel() > 0)

@@ -32,7 +32,6 @@ W backward_run(const W* dy, const W* seen, W* dx, int64_t length, W bias, ActOpt
     }
     return sum;
   }
-  // GCC turns a choice between numbers into vectors, and a sum, but not both in one loop.
   for (int64_t first = 0; first < length; first += kPiece) {
     const int64_t end = std::min(first + kPiece, length);
 #pragma omp simd
@@ -91,8 +90,8 @@ struct SlopeLoops {
 };
 
 template <Act A, bool FromOutput, class W>
-SlopeLoops<W> slope_loops() {
-  return {{}, backward_run<A, FromOutput, W>, backward_row<A, FromOutput, W>, backward_lanes<A, FromOutput, W>};
+SlopeLoops<W> slope_loops(ActOptions<W> options) {
+  return {options, backward_run<A, FromOutput, W>, backward_row<A, FromOutput, W>, backward_lanes<A, FromOutput, W>};
 }
 
 // A block of rows: by lanes where nothing is converted and they fit the channels. bias and sums repeat after `most`

@@ -11,7 +11,8 @@
 
 namespace kaokore {
 
-// Numbers that are converted or made before they are summed; they stay in the first-level cache.
+// Numbers that are converted, or that are chosen before they are summed (GCC turns a choice into vectors, and a sum, but
+// not both in one loop). They stay in the first-level cache.
 constexpr int64_t kPiece = 512;
 
 // Half types → float.

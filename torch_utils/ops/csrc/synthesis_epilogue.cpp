@@ -142,7 +142,7 @@ void backward_run(
   };
   if (o.limit < 0) {
     take(0, pixels, slope);
-  } else {  // GCC turns a choice between numbers into vectors, and a sum, but not both in one loop
+  } else {
     W dz[kPiece];
     for (int64_t first = 0; first < pixels; first += kPiece) {
       const int64_t count = std::min(kPiece, pixels - first);
